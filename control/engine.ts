@@ -1,0 +1,34 @@
+/**
+ * What the supervisor asks of the data plane. `Relay` in `relay.ts` is the real one; the unit tests of the supervisor
+ * and the control socket use one that only remembers.
+ *
+ * @module
+ */
+import type { InterfaceStatus, Rule, RuleState, Stats, WorkerStatus } from "./model.ts";
+
+/** What became of one rule when its table was made. */
+export interface RulePlacement {
+  readonly state: RuleState;
+  readonly waiting_for: readonly string[];
+}
+
+/** The data plane behind the supervisor. */
+export interface Engine extends AsyncDisposable {
+  /**
+   * Makes `rules` the ones relayed, all or nothing: resolves when every running worker forwards by them; rejects with
+   * the old ones still in force. Calls may overlap; they take effect in the order in which they were made.
+   */
+  apply(rules: readonly Rule[]): Promise<void>;
+
+  /** The placement of a rule of the last applied set. */
+  placement(id: string): RulePlacement;
+
+  /** All counters, read from shared memory at the moment of the call. */
+  stats(): Stats;
+
+  /** The workers, by index. */
+  workers(): readonly WorkerStatus[];
+
+  /** The interfaces as the kernel has them now. */
+  interfaces(): readonly InterfaceStatus[];
+}

@@ -1,0 +1,126 @@
+/**
+ * The rule model: what a user wrote, checked; and what the relay says of it. The same shapes travel over the control
+ * socket and are exported from `mod.ts`, so every name here is public.
+ *
+ * @module
+ */
+
+/** Where datagrams come from: one flow key. */
+export interface RuleInput {
+  /** Interface name; it need not exist yet. */
+  readonly interface: string;
+  /** Group address in dotted form, `224.0.0.0` to `239.255.255.255`. */
+  readonly group: string;
+  /** UDP destination port, 1 to 65535. */
+  readonly port: number;
+}
+
+/** Where their payload is sent again. */
+export interface RuleOutput {
+  /** Interface name; it need not exist yet. */
+  readonly interface: string;
+  /** Group address in dotted form. */
+  readonly group: string;
+  /** UDP destination port, 1 to 65535. */
+  readonly port: number;
+  /** IP time to live of what is sent, 1 to 255; the supervisor's `--ttl` when absent. */
+  readonly ttl?: number;
+}
+
+/** What a client asks for with `rule.add`. */
+export interface RuleSpec {
+  /** A name of the user's own; letters, digits, `.`, `_`, `-`; unique among the rules. */
+  readonly name?: string;
+  readonly input: RuleInput;
+  /** At least one. */
+  readonly outputs: readonly RuleOutput[];
+}
+
+/** A rule that the supervisor has accepted. */
+export interface Rule extends RuleSpec {
+  /** Stable for the same input: derived from interface, group and port. */
+  readonly id: string;
+}
+
+/** Whether a rule relays: `pending` means that an interface it names is missing. */
+export type RuleState = "active" | "pending";
+
+/** A rule with what the relay has made of it. */
+export interface RuleStatus extends Rule {
+  readonly state: RuleState;
+  /** Names of interfaces that are missing or down at setup; empty when active. An output may wait while others relay. */
+  readonly waiting_for: readonly string[];
+}
+
+/** Datagrams that were not relayed, by reason; reasons that never occurred are left out. */
+export type Drops = Readonly<Record<string, number>>;
+
+/** Counters of one output of a rule: `due = sent + Σ drops`. Datagrams, unless the name says otherwise. */
+export interface OutputCounters {
+  readonly output: RuleOutput;
+  readonly due: number;
+  readonly sent: number;
+  readonly sent_bytes: number;
+  readonly drops: Drops;
+}
+
+/** Times in microseconds from the kernel's receive timestamp to the end of the send. */
+export interface Latency {
+  readonly p50_us: number;
+  readonly p99_us: number;
+}
+
+/** Counters of one rule, summed over the workers: `received = relayed + Σ drops`. */
+export interface RuleCounters {
+  readonly id: string;
+  readonly name?: string;
+  readonly input: RuleInput;
+  readonly received: number;
+  readonly received_bytes: number;
+  readonly relayed: number;
+  readonly drops: Drops;
+  /** Absent before the first datagram. */
+  readonly latency?: Latency;
+  readonly outputs: readonly OutputCounters[];
+}
+
+/** Counters of one worker: `received = relayed + Σ drops`, always and exactly. */
+export interface WorkerCounters {
+  readonly received: number;
+  readonly received_bytes: number;
+  readonly relayed: number;
+  readonly drops: Drops;
+}
+
+/** `starting` until its first table is acknowledged, `backoff` between a death and the next start. */
+export type WorkerState = "starting" | "running" | "backoff";
+
+/** One worker process. */
+export interface WorkerStatus extends WorkerCounters {
+  readonly index: number;
+  readonly state: WorkerState;
+  /** Absent while there is no process. */
+  readonly pid?: number;
+  /** The core it is pinned to. */
+  readonly core: number;
+  /** How many times it was started again after a death. */
+  readonly restarts: number;
+  /** Number of the route table it forwards by; 0 before the first. */
+  readonly generation: number;
+}
+
+/** All counters of the relay at one moment. */
+export interface Stats {
+  readonly totals: WorkerCounters;
+  readonly rules: readonly RuleCounters[];
+}
+
+/** An interface as the kernel has it now. */
+export interface InterfaceStatus {
+  readonly name: string;
+  readonly index: number;
+  readonly mtu: number;
+  readonly up: boolean;
+  /** IPv4 addresses in dotted form. */
+  readonly addresses: readonly string[];
+}
