@@ -1,0 +1,385 @@
+/*
+ * mcr.h - the whole contract between the control plane (TypeScript, through libmcr.so) and the data plane (C).
+ *
+ * ffi/abi.ts is made from this file: sizes, offsets, values and signatures exist nowhere else.
+ *
+ * Conventions
+ *   - Functions return >= 0 for success (0, a count or a descriptor) or a negative errno; mcr_error() then says in a
+ *     sentence what failed and what is wanted. Outputs through pointers are untouched on failure.
+ *   - Only u32, i32, u64, caller's buffers (valid for the one call) and C strings owned by C cross the boundary.
+ *   - A descriptor that a function returns belongs to the caller, is close-on-exec, and ends with mcr_close().
+ *   - All functions may be called from any thread, but a descriptor or mapping from one thread at a time.
+ *   - Addresses are 16 bytes; an IPv4 address is written as ::ffff:a.b.c.d. Ports are in host order.
+ *
+ * Processes, and who writes what
+ *
+ *      supervisor                                              worker (one per core)
+ *      ----------                                              ---------------------
+ *      mcr_channel_open() ------- SEQPACKET: mcr_message ----> MCR_MESSAGE_START, INPUT, OUTPUTS, TABLE, ...
+ *                         <------ mcr_message ---------------- READY, ACKNOWLEDGE, FAILED
+ *      mcr_table_compile() ------ sealed memfd --------------> maps it read-only, acknowledges its generation
+ *      mcr_stats_open() <-------- shared memfd --------------- struct mcr_stats: one writer, the worker
+ *      mcr_input_open() --------- packet socket -------------> maps its ring, continues at mcr_ring_stats.cursor
+ *      mcr_event_open() <-------- eventfd -------------------- slots whose sends are done (see mcr_stats_settle())
+ */
+#ifndef MCR_H
+#define MCR_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MCR_API __attribute__((visibility("default")))
+
+/* Changes with any change to this file that a caller can see; checked when the library is loaded. */
+#define MCR_ABI_VERSION 1u
+#define MCR_VERSION "0.1.0"
+
+/* ---- limits: each sizes a table that is allocated before the first datagram ---- */
+
+#define MCR_WORKERS_MAX 64u
+/* Input interfaces of a relay; each costs a worker one packet ring. */
+#define MCR_INPUTS_MAX 1024u
+/* Rules, and so statistics slots of rules. */
+#define MCR_RULES_MAX 65536u
+/* Outputs of all rules together, and so statistics slots of outputs; also the sockets behind them. */
+#define MCR_OUTPUTS_MAX 65536u
+/* Outputs of one rule. All sends of one run fit in one submission (MCR_SUBMISSIONS), whatever the rule. */
+#define MCR_RULE_OUTPUTS_MAX 1024u
+/* Submission queue entries of a worker: a run of the largest rule, four times over, so that runs share submissions. */
+#define MCR_SUBMISSIONS 4096u
+/* Descriptors in one message: the kernel's SCM_MAX_FD. */
+#define MCR_MESSAGE_FDS_MAX 253u
+/* Bytes of a ring slot: a 1514-byte frame, the slot header and the vnet header fit whole (tp_net is 90 with it). */
+#define MCR_SLOT_BYTES 2048u
+#define MCR_SLOTS_MIN 64u
+#define MCR_SLOTS_MAX 262144u
+/* A latency histogram: 4 buckets for each doubling from 256 ns to 8.6 s (25 doublings), and one for what is above. */
+#define MCR_LATENCY_BUCKETS 101u
+#define MCR_LATENCY_FIRST_LOG2 8u
+#define MCR_LATENCY_STEPS 4u
+#define MCR_INTERFACE_ADDRESSES_MAX 4u
+#define MCR_INTERFACE_NAME_BYTES 16u
+
+/* ---- why a datagram was not relayed: a closed list ---- */
+
+/*
+ * X(name, text, advice). The first half is counted where a datagram is received, the second (from MCR_DROP_SOCKET_FULL)
+ * at an output. The order is the ABI.
+ */
+#define MCR_DROPS(X)                                                                                                   \
+	X(RING_FULL, "ring_full", "the worker fell behind: more --ring-slots, more --workers, or a quieter core")          \
+	X(TAGGED, "tagged", "frames carry a VLAN tag: make the rule on the VLAN's own interface")                          \
+	X(TRUNCATED, "truncated", "frames end before their headers do: look at the sender or a tunnel on the way")         \
+	X(COPY_LOST, "copy_lost", "large frames found no room: raise net.core.rmem_max, or run with CAP_NET_ADMIN")        \
+	X(IP_HEADER, "ip_header", "the IPv4 header is malformed: look at the sender")                                      \
+	X(IP_CHECKSUM, "ip_checksum", "the IPv4 header checksum is wrong: look at the sender, cabling and NIC")            \
+	X(IP_LENGTH, "ip_length", "the IPv4 total length and the frame disagree: look at the sender")                      \
+	X(FRAGMENT, "fragment", "fragments that could not be put together again: look for loss before the relay")          \
+	X(NOT_UDP, "not_udp", "not UDP: a rule relays UDP only")                                                           \
+	X(UDP_LENGTH, "udp_length", "the UDP and IPv4 lengths disagree: look at the sender")                               \
+	X(UDP_CHECKSUM, "udp_checksum", "the UDP checksum is wrong: the payload was changed on the way")                   \
+	X(NO_RULE, "no_rule", "no rule for this group and port: normal for a moment after a rule was removed")             \
+	X(SOCKET_FULL, "socket_full", "the output's send buffer is full: the interface is slower than the stream")         \
+	X(NO_BUFFER, "no_buffer", "the output device's queue is full: raise txqueuelen or lower the rate")                 \
+	X(TOO_BIG, "too_big", "larger than the output can carry: raise its MTU")                                           \
+	X(UNREACHABLE, "unreachable", "the output interface is down or has no way to the group: ip link, ip route")        \
+	X(FORBIDDEN, "forbidden", "the kernel forbids the send: look at the firewall's output rules")                      \
+	X(SEND_FAILED, "send_failed", "the kernel refused the send for another reason: see the log of the kernel")
+
+#define MCR_DROP_ENUM(name, text, advice) MCR_DROP_##name,
+enum mcr_drop { MCR_DROPS(MCR_DROP_ENUM) MCR_DROP_COUNT };
+#undef MCR_DROP_ENUM
+
+/* Room for reasons to come without moving what lies behind them in the statistics. */
+#define MCR_DROPS_MAX 32u
+
+/* ---- statistics: shared memory, 64-bit counters, one writer ---- */
+
+enum mcr_worker_state {
+	MCR_WORKER_BOOT,    /* started, not yet told what to do */
+	MCR_WORKER_RUN,     /* in its loop */
+	MCR_WORKER_STOPPED, /* left its loop because it was told so */
+};
+
+/* Identity: received = relayed + sum of drops, in datagrams. */
+struct mcr_worker_stats {
+	uint64_t abi; /* MCR_ABI_VERSION */
+	uint64_t state; /* enum mcr_worker_state */
+	uint64_t heartbeat_ns; /* CLOCK_MONOTONIC; at least once a second */
+	uint64_t generation; /* of the table in force; 0 before the first */
+	uint64_t received;
+	uint64_t received_bytes; /* payload */
+	uint64_t relayed;
+	uint64_t superframes; /* frames of more than one datagram */
+	uint64_t wakeups; /* returns from a wait */
+	uint64_t submissions; /* io_uring_enter calls that sent */
+	uint64_t recovered; /* slots of a predecessor that were sent but not yet given back */
+	uint64_t reserved[21];
+	uint64_t drops[MCR_DROPS_MAX];
+};
+
+/* One packet ring. The two counts only grow; slot = count % slot_count. */
+struct mcr_ring_stats {
+	uint64_t cursor; /* slots given back to the kernel */
+	uint64_t completed; /* slots whose sends were done when the last worker ended; by mcr_stats_settle() */
+	uint64_t batch_time_ns; /* newest receive timestamp of the batch in flight */
+	uint64_t frames;
+	uint64_t reserved[4];
+};
+
+/* Identity: received = relayed + sum of drops, in datagrams. */
+struct mcr_rule_stats {
+	uint64_t received;
+	uint64_t received_bytes;
+	uint64_t relayed;
+	uint64_t last_ns; /* CLOCK_REALTIME of the newest datagram's receive timestamp */
+	uint64_t latency[MCR_LATENCY_BUCKETS]; /* kernel receive timestamp to send completion */
+	uint64_t reserved[7];
+};
+
+/* Identity: due = sent + sum of drops, in datagrams. */
+struct mcr_output_stats {
+	uint64_t due;
+	uint64_t sent;
+	uint64_t sent_bytes; /* payload */
+	uint64_t reserved[5];
+	uint64_t drops[MCR_DROPS_MAX];
+};
+
+/* The page of one worker. Sparse: only slots in use take memory. */
+struct mcr_stats {
+	struct mcr_worker_stats worker;
+	struct mcr_ring_stats rings[MCR_INPUTS_MAX];
+	struct mcr_rule_stats rules[MCR_RULES_MAX];
+	struct mcr_output_stats outputs[MCR_OUTPUTS_MAX];
+};
+
+/* ---- rules, as mcr_table_compile() takes them ---- */
+
+struct mcr_rule {
+	uint8_t group[16];
+	uint32_t port;
+	uint32_t input; /* index of the input, < MCR_INPUTS_MAX */
+	uint32_t stats; /* slot in mcr_stats.rules */
+	uint32_t output_first; /* its outputs are consecutive */
+	uint32_t output_count; /* 0: received and counted, sent nowhere */
+	uint32_t reserved;
+};
+
+struct mcr_output {
+	uint32_t socket; /* index that MCR_MESSAGE_OUTPUTS gave the socket, < MCR_OUTPUTS_MAX */
+	uint32_t stats; /* slot in mcr_stats.outputs */
+	uint32_t segment_max; /* largest payload that needs no IP fragments: MTU less headers */
+	uint32_t reserved;
+};
+
+/* ---- messages of the control channel; descriptors travel beside them ---- */
+
+enum mcr_message_type {
+	/* to the worker */
+	MCR_MESSAGE_START = 1, /* index: of the worker; core, uid, gid; fd: statistics */
+	MCR_MESSAGE_INPUT, /* index, slot_count; fds: packet socket, progress eventfd */
+	MCR_MESSAGE_INPUT_END, /* index */
+	MCR_MESSAGE_OUTPUTS, /* index of the first; fds: sockets */
+	MCR_MESSAGE_OUTPUTS_END, /* index of the first, count */
+	MCR_MESSAGE_TABLE, /* generation; fd: the table */
+	/* from the worker */
+	MCR_MESSAGE_READY, /* set up, without rights, waiting for work */
+	MCR_MESSAGE_ACKNOWLEDGE, /* generation: every datagram from now on goes by it */
+	MCR_MESSAGE_FAILED, /* error, text: what could not be done; the worker ends */
+};
+
+#define MCR_NO_CORE UINT32_MAX
+#define MCR_KEEP_ID UINT32_MAX
+
+struct mcr_message {
+	uint32_t type;
+	uint32_t index;
+	uint32_t count;
+	uint32_t slot_count;
+	uint32_t core; /* MCR_NO_CORE: wherever the scheduler likes */
+	uint32_t uid; /* MCR_KEEP_ID: the supervisor's own */
+	uint32_t gid;
+	int32_t error; /* positive errno */
+	uint64_t generation;
+	char text[216]; /* NUL-terminated */
+};
+
+/* ---- interfaces ---- */
+
+struct mcr_interface {
+	uint32_t index;
+	uint32_t mtu;
+	uint32_t flags; /* IFF_* */
+	uint32_t address_count; /* of those below; further ones are left out */
+	char name[MCR_INTERFACE_NAME_BYTES];
+	uint8_t addresses[MCR_INTERFACE_ADDRESSES_MAX][16];
+};
+
+/* ---- the library itself ---- */
+
+/* MCR_ABI_VERSION of the library; a caller made from another mcr.h must refuse to go on. */
+MCR_API uint32_t mcr_abi_version(void);
+
+/* "0.1.0". Owned by C, valid for ever. */
+MCR_API const char *mcr_version(void);
+
+/* What the last failed call of this thread could not do, and what is wanted. Owned by C, valid until the next failure. */
+MCR_API const char *mcr_error(void);
+
+/* The symbol of an errno, "EPERM"; "E<number>" for one without a name here. Valid until the next call. */
+MCR_API const char *mcr_error_name(int32_t error);
+
+/* A drop reason's name and advice; "" at or above MCR_DROP_COUNT. Owned by C, valid for ever. */
+MCR_API const char *mcr_drop_name(uint32_t reason);
+MCR_API const char *mcr_drop_advice(uint32_t reason);
+
+/* Ends a descriptor. -EBADF. */
+MCR_API int32_t mcr_close(int32_t fd);
+
+/**
+ * mcr_poll - wait until one of the descriptors can be read, or its other end is gone.
+ * @ready: one byte each, set to 1 or 0.
+ *
+ * The only call that waits; made for a thread of its own, with short timeouts and an mcr_event_open() descriptor
+ * among @fds to end it. @count <= 1024.
+ *
+ * Return: how many are ready; 0 at the timeout; -EINVAL.
+ */
+MCR_API int32_t mcr_poll(const int32_t *fds, uint32_t count, uint32_t timeout_ms, uint8_t *ready);
+
+/* A non-blocking eventfd, at 0. -EMFILE. */
+MCR_API int32_t mcr_event_open(void);
+/* Makes it readable until mcr_event_clear(). */
+MCR_API int32_t mcr_event_signal(int32_t event);
+MCR_API int32_t mcr_event_clear(int32_t event);
+
+/* ---- what this process may do ---- */
+
+/* Raises the soft limit of open descriptors to the hard one. Return: the limit, at most INT32_MAX. */
+MCR_API int32_t mcr_files_limit_raise(void);
+
+/* 1 when the calling thread has the capability (CAP_NET_RAW is 13, CAP_NET_ADMIN 12) in force, else 0. */
+MCR_API int32_t mcr_capability(uint32_t capability);
+
+/* The cores of the process' affinity mask, ascending. Return: how many; the first @capacity of them are written. */
+MCR_API int32_t mcr_cores(uint32_t *cores, uint32_t capacity);
+
+/* ---- interfaces ---- */
+
+/* All interfaces of the network namespace. Return: how many; the first @capacity of them are written. */
+MCR_API int32_t mcr_interfaces_list(struct mcr_interface *interfaces, uint32_t capacity);
+
+/* A netlink socket that becomes readable when a link or an address changes. */
+MCR_API int32_t mcr_interfaces_watch(void);
+
+/* Reads and forgets what is queued, so that the next change is seen. Return: 1 if anything was, else 0. */
+MCR_API int32_t mcr_interfaces_drain(int32_t watch);
+
+/* ---- sockets of the relay ---- */
+
+/**
+ * mcr_input_open - a packet socket with its ring on one interface, for one worker.
+ * @fanout: 0 for a group of its own: the kernel's number for it is written back, and given for the other workers'.
+ *
+ * Allocates slot_count * MCR_SLOT_BYTES in the kernel. Receives nothing before mcr_input_filter(). Fragments arrive put
+ * together; what the interface sends does not arrive. Needs CAP_NET_RAW; with CAP_NET_ADMIN, room for large frames
+ * beyond net.core.rmem_max.
+ *
+ * Return: descriptor; -EPERM without the capability; -ENODEV, -ENETDOWN: interface gone or down; -ENOMEM: slots;
+ * -EINVAL: @slot_count is not a power of two within MCR_SLOTS_MIN and MCR_SLOTS_MAX.
+ */
+MCR_API int32_t mcr_input_open(uint32_t interface, uint32_t slot_count, uint32_t *fanout);
+
+/**
+ * mcr_input_filter - let exactly the datagrams of these rules through to a packet socket, from now on.
+ * @rules: those whose input is not @input are passed over.
+ *
+ * Replaces the filter in force in one step. Where the exact one would be larger than the kernel takes (4096
+ * instructions, about 800 groups), it widens to all UDP of the groups' common prefix; no rule loses anything.
+ *
+ * Return: 1 exact, 0 widened; -ENOMEM: net.core.optmem_max.
+ */
+MCR_API int32_t mcr_input_filter(int32_t socket, uint32_t input, const struct mcr_rule *rules, uint32_t rule_count);
+
+/**
+ * mcr_output_open - a connected UDP socket that sends out of one interface.
+ * @ttl: 1 to 255.
+ * @send_buffer_bytes: wanted room; less without CAP_NET_ADMIN (net.core.wmem_max).
+ *
+ * Return: descriptor; -ENODEV; -ENETDOWN; -ENETUNREACH; -EADDRNOTAVAIL: interface without an address; -EINVAL.
+ */
+MCR_API int32_t mcr_output_open(uint32_t interface, const uint8_t *group, uint32_t port, uint32_t ttl,
+				uint32_t send_buffer_bytes);
+
+/* A socket that holds memberships; closing it leaves them all. */
+MCR_API int32_t mcr_membership_open(void);
+
+/* Joins a group on an interface. -ENOBUFS: this socket holds net.ipv4.igmp_max_memberships already, take another;
+ * -EADDRINUSE: it holds this one; -ENODEV. */
+MCR_API int32_t mcr_membership_join(int32_t socket, uint32_t interface, const uint8_t *group);
+MCR_API int32_t mcr_membership_leave(int32_t socket, uint32_t interface, const uint8_t *group);
+
+/* ---- the route table ---- */
+
+/**
+ * mcr_table_compile - make the table that workers forward by.
+ * @rules, @outputs: copied.
+ *
+ * Return: a sealed memfd; -EINVAL: an index at or above its limit, port 0, an output outside @outputs; -EEXIST: two
+ * rules with the same input, group and port; -ENOMEM.
+ */
+MCR_API int32_t mcr_table_compile(uint64_t generation, const struct mcr_rule *rules, uint32_t rule_count,
+				  const struct mcr_output *outputs, uint32_t output_count);
+
+/* ---- statistics ---- */
+
+/* A zeroed, sealed (in size) memfd of sizeof(struct mcr_stats). Survives its worker: given to the successor. */
+MCR_API int32_t mcr_stats_open(void);
+
+/* Maps it. Return: NULL with mcr_error(), or the mapping, valid until mcr_stats_unmap(). */
+MCR_API void *mcr_stats_map(int32_t fd);
+MCR_API int32_t mcr_stats_unmap(void *stats);
+
+/**
+ * mcr_stats_settle - note in the page how far a dead worker had come on one ring.
+ * @progress: the ring's eventfd; emptied.
+ *
+ * A worker's sends and the note of their slots in @progress are one submission to the kernel, which a SIGKILL cannot
+ * split. So the successor neither repeats a datagram nor leaves one out. Only while no worker runs on the page.
+ */
+MCR_API int32_t mcr_stats_settle(void *stats, uint32_t input, int32_t progress);
+
+/* ---- workers ---- */
+
+/* Two ends of a SEQPACKET pair, non-blocking. */
+MCR_API int32_t mcr_channel_open(int32_t *two);
+
+/* Sends one message with its descriptors, which stay the caller's. -EAGAIN: the worker does not read; -EPIPE: gone. */
+MCR_API int32_t mcr_channel_send(int32_t channel, const struct mcr_message *message, const int32_t *fds,
+				 uint32_t fd_count);
+
+/* Takes one message. Return: 1; 0: the other end is gone; -EAGAIN: none there; -EBADMSG. */
+MCR_API int32_t mcr_channel_receive(int32_t channel, struct mcr_message *message);
+
+/**
+ * mcr_worker_spawn - start `program __worker` with the channel as its descriptor 3 and an empty environment.
+ * @pidfd: becomes readable when the process has ended.
+ *
+ * Return: process id; -ENOENT, -EACCES: program; -EAGAIN: too many processes.
+ */
+MCR_API int32_t mcr_worker_spawn(const char *program, int32_t channel, int32_t *pidfd);
+
+MCR_API int32_t mcr_worker_kill(int32_t pidfd, int32_t signal);
+
+/* Takes note of an ended worker. Return: 1 with the exit status (or 128 + signal) written; 0: still running. */
+MCR_API int32_t mcr_worker_reap(int32_t pidfd, int32_t *status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
