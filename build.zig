@@ -1,0 +1,189 @@
+//! What is built from csrc/: libmcr.so for the control plane, mcr-native (worker, generator, sink, launcher), the C unit
+//! tests, and the generator of ffi/abi.ts. The tasks of deno.json call it; `zig build --help` lists the steps.
+
+const std = @import("std");
+const builtin = @import("builtin");
+
+const zig_version = "0.17.1";
+
+comptime {
+    if (!std.mem.eql(u8, builtin.zig_version_string, zig_version)) {
+        @compileError("mcr is built with Zig " ++ zig_version ++ " and this is " ++ builtin.zig_version_string ++
+            ": run ./dev native, which fetches the right one");
+    }
+}
+
+/// The data plane: in libmcr.so, in mcr-native and in the unit tests.
+const library_sources: []const []const u8 = &.{
+    "base.c",
+    "channel.c",
+    "egress.c",
+    "filter.c",
+    "interfaces.c",
+    "packet_ring.c",
+    "parse.c",
+    "route.c",
+    "sandbox.c",
+    "sockets.c",
+    "spawn.c",
+    "stats.c",
+    "uring.c",
+    "worker.c",
+};
+
+/// What only mcr-native has, and the unit tests; its main() is in main.c.
+const native_sources: []const []const u8 = &.{
+    "gen.c",
+    "gen_options.c",
+    "histogram.c",
+    "launch.c",
+    "options.c",
+    "sink.c",
+    "sink_options.c",
+    "traffic.c",
+};
+
+/// In tests/unit/; main.c there calls them.
+const test_sources: []const []const u8 = &.{
+    "main.c",
+};
+
+const c_flags: []const []const u8 = &.{
+    "-std=c17",
+    "-D_GNU_SOURCE",
+    "-Wall",
+    "-Wextra",
+    "-Wshadow",
+    "-Wconversion",
+    "-Werror",
+    "-fvisibility=hidden",
+};
+
+pub fn build(b: *std.Build) void {
+    const code: Code = .{
+        .b = b,
+        // The oldest glibc that is still found in the field (Debian 11, RHEL 9 has 2.34), and any CPU of the architecture.
+        .target = b.standardTargetOptions(.{ .default_target = .{
+            .cpu_arch = builtin.cpu.arch,
+            .cpu_model = .baseline,
+            .os_tag = .linux,
+            .abi = .gnu,
+            .glibc_version = .{ .major = 2, .minor = 31, .patch = 0 },
+        } }),
+        .optimize = b.standardOptimizeOption(.{}),
+        .liburing = b.option(
+            []const u8,
+            "liburing",
+            "prefix with include/liburing.h and lib/ARCH-linux-gnu/liburing.a (default: .tools/liburing)",
+        ) orelse ".tools/liburing",
+    };
+
+    b.installArtifact(code.library());
+    b.installArtifact(code.native());
+    b.step("test", "Run the C unit tests").dependOn(code.unitTests());
+    b.step("abi", "Write PREFIX/abi.ts from csrc/mcr.h").dependOn(code.abi());
+}
+
+/// The C code with the settings of this build.
+const Code = struct {
+    b: *std.Build,
+    target: std.Build.ResolvedTarget,
+    optimize: std.builtin.Optimize,
+    liburing: []const u8,
+
+    fn library(code: Code) *std.Build.Step.Compile {
+        const module = code.createModule(code.target, code.optimize, .off);
+        module.pic = true;
+        code.addSources(module, "csrc", library_sources);
+        code.addSources(module, "csrc", &.{"pin.c"});
+        const made = code.b.addLibrary(.{ .name = "mcr", .linkage = .dynamic, .root_module = module });
+        // An undefined symbol fails the build, not the dlopen.
+        made.link_z_defs = true;
+        made.setVersionScript(code.b.path("csrc/mcr.map"));
+        return made;
+    }
+
+    /// Static with musl, so that it runs whatever libc the machine has.
+    fn native(code: Code) *std.Build.Step.Compile {
+        const module = code.createModule(code.muslTarget(), code.optimize, .off);
+        module.strip = code.optimize != .debug;
+        code.addSources(module, "csrc", library_sources);
+        code.addSources(module, "csrc", native_sources);
+        code.addSources(module, "csrc", &.{"main.c"});
+        return code.b.addExecutable(.{ .name = "mcr-native", .root_module = module });
+    }
+
+    /// Always in debug, where undefined behaviour ends the program with a trace and assertions are on.
+    fn unitTests(code: Code) *std.Build.Step {
+        const module = code.createModule(code.target, .debug, .full);
+        module.addIncludePath(code.b.path("csrc"));
+        code.addSources(module, "csrc", library_sources);
+        code.addSources(module, "csrc", native_sources);
+        code.addSources(module, "tests/unit", test_sources);
+        const run = code.b.addRunArtifact(code.b.addExecutable(.{ .name = "unit-tests", .root_module = module }));
+        // A result is never taken from the cache: the tests ask the kernel too.
+        run.has_side_effects = true;
+        return &run.step;
+    }
+
+    fn abi(code: Code) *std.Build.Step {
+        const b = code.b;
+        const header = b.addTranslateC(.{
+            .root_source_file = b.path("csrc/mcr.h"),
+            .target = code.target,
+            .optimize = .debug,
+        });
+        const module = b.createModule(.{
+            .root_source_file = b.path("build/abi.zig"),
+            .target = code.target,
+            .optimize = .debug,
+            // Debug information would refer to the functions, which the generator has no use for and does not link.
+            .strip = true,
+        });
+        module.addImport("mcr_h", header.createModule());
+        module.addAnonymousImport("mcr_h_source", .{ .root_source_file = header.getOutput() });
+        const run = b.addRunArtifact(b.addExecutable(.{ .name = "abi", .root_module = module }));
+        const text = run.captureStdOut(.{ .basename = "abi.ts" });
+        return &b.addInstallFileWithDir(text, .prefix, "abi.ts").step;
+    }
+
+    fn createModule(
+        code: Code,
+        target: std.Build.ResolvedTarget,
+        optimize: std.builtin.Optimize,
+        sanitize: std.zig.SanitizeC,
+    ) *std.Build.Module {
+        const made = code.b.createModule(.{
+            .target = target,
+            .optimize = optimize,
+            .link_libc = true,
+            .sanitize_c = sanitize,
+        });
+        code.addLiburing(made, target.result.cpu.arch);
+        return made;
+    }
+
+    fn addSources(code: Code, made: *std.Build.Module, folder: []const u8, files: []const []const u8) void {
+        made.addCSourceFiles(.{ .root = code.b.path(folder), .files = files, .flags = c_flags });
+    }
+
+    /// By path, so that it can never become the dynamic library. Of the headers only its own: the whole of
+    /// /usr/include would shadow the ones that belong to the targeted libc.
+    fn addLiburing(code: Code, made: *std.Build.Module, arch: std.Target.Cpu.Arch) void {
+        const b = code.b;
+        const prefix: std.Build.LazyPath =
+            if (std.fs.path.isAbsolute(code.liburing)) .{ .cwd_relative = code.liburing } else b.path(code.liburing);
+        const headers = b.addWriteFiles();
+        _ = headers.addCopyFile(prefix.path(b, "include/liburing.h"), "liburing.h");
+        _ = headers.addCopyDirectory(prefix.path(b, "include/liburing"), "liburing", .{});
+        made.addSystemIncludePath(headers.getDirectory());
+        made.addObjectFile(prefix.path(b, b.fmt("lib/{s}-linux-gnu/liburing.a", .{@tagName(arch)})));
+    }
+
+    fn muslTarget(code: Code) std.Build.ResolvedTarget {
+        var query = code.target.query;
+        query.abi = .musl;
+        query.glibc_version = null;
+        return code.b.resolveTargetQuery(query);
+    }
+};

@@ -1,0 +1,217 @@
+// Made from csrc/mcr.h by `./dev abi`; do not edit.
+
+// deno-lint-ignore-file camelcase
+
+export const MCR_DROP_RING_FULL = 0;
+export const MCR_DROP_TRUNCATED = 1;
+export const MCR_DROP_COPY_LOST = 2;
+export const MCR_DROP_IP_HEADER = 3;
+export const MCR_DROP_IP_CHECKSUM = 4;
+export const MCR_DROP_IP_LENGTH = 5;
+export const MCR_DROP_FRAGMENT = 6;
+export const MCR_DROP_NOT_UDP = 7;
+export const MCR_DROP_UDP_LENGTH = 8;
+export const MCR_DROP_UDP_CHECKSUM = 9;
+export const MCR_DROP_NO_RULE = 10;
+export const MCR_DROP_NO_INTERFACE = 11;
+export const MCR_DROP_SOCKET_FULL = 12;
+export const MCR_DROP_NO_BUFFER = 13;
+export const MCR_DROP_TOO_BIG = 14;
+export const MCR_DROP_UNREACHABLE = 15;
+export const MCR_DROP_FORBIDDEN = 16;
+export const MCR_DROP_SEND_FAILED = 17;
+export const MCR_DROP_COUNT = 18;
+export const MCR_WORKER_BOOT = 0;
+export const MCR_WORKER_RUN = 1;
+export const MCR_WORKER_STOPPED = 2;
+export const MCR_MESSAGE_START = 1;
+export const MCR_MESSAGE_INPUT = 2;
+export const MCR_MESSAGE_INPUT_END = 3;
+export const MCR_MESSAGE_OUTPUTS = 4;
+export const MCR_MESSAGE_OUTPUTS_END = 5;
+export const MCR_MESSAGE_TABLE = 6;
+export const MCR_MESSAGE_READY = 7;
+export const MCR_MESSAGE_ACKNOWLEDGE = 8;
+export const MCR_MESSAGE_FAILED = 9;
+export const MCR_ABI_VERSION = 1;
+export const MCR_VERSION = "0.1.0";
+export const MCR_WORKERS_MAX = 64;
+export const MCR_INPUTS_MAX = 1024;
+export const MCR_RULES_MAX = 65536;
+export const MCR_OUTPUTS_MAX = 65536;
+export const MCR_RULE_OUTPUTS_MAX = 1024;
+export const MCR_SUBMISSIONS = 4096;
+export const MCR_MESSAGE_FDS_MAX = 253;
+export const MCR_SLOT_BYTES = 2048;
+export const MCR_SLOTS_MIN = 64;
+export const MCR_SLOTS_MAX = 262144;
+export const MCR_LATENCY_BUCKETS = 101;
+export const MCR_LATENCY_FIRST_LOG2 = 8;
+export const MCR_LATENCY_STEPS = 4;
+export const MCR_INTERFACE_ADDRESSES_MAX = 4;
+export const MCR_INTERFACE_NAME_BYTES = 16;
+export const MCR_DROPS_MAX = 32;
+export const MCR_NO_SOCKET = 4294967295;
+export const MCR_NO_CORE = 4294967295;
+export const MCR_KEEP_ID = 4294967295;
+
+export const mcr_worker_stats = {
+  sizeof: 512,
+  abi: 0,
+  state: 8,
+  heartbeat_ns: 16,
+  generation: 24,
+  received: 32,
+  received_bytes: 40,
+  relayed: 48,
+  superframes: 56,
+  wakeups: 64,
+  submissions: 72,
+  recovered: 80,
+  reserved: 88,
+  reserved_count: 21,
+  reserved_stride: 8,
+  drops: 256,
+  drops_count: 32,
+  drops_stride: 8,
+} as const;
+
+export const mcr_ring_stats = {
+  sizeof: 64,
+  cursor: 0,
+  completed: 8,
+  batch_time_ns: 16,
+  frames: 24,
+  reserved: 32,
+  reserved_count: 4,
+  reserved_stride: 8,
+} as const;
+
+export const mcr_rule_stats = {
+  sizeof: 896,
+  received: 0,
+  received_bytes: 8,
+  relayed: 16,
+  last_ns: 24,
+  latency: 32,
+  latency_count: 101,
+  latency_stride: 8,
+  reserved: 840,
+  reserved_count: 7,
+  reserved_stride: 8,
+} as const;
+
+export const mcr_output_stats = {
+  sizeof: 320,
+  due: 0,
+  sent: 8,
+  sent_bytes: 16,
+  reserved: 24,
+  reserved_count: 5,
+  reserved_stride: 8,
+  drops: 64,
+  drops_count: 32,
+  drops_stride: 8,
+} as const;
+
+export const mcr_stats = {
+  sizeof: 79757824,
+  worker: 0,
+  rings: 512,
+  rings_count: 1024,
+  rings_stride: 64,
+  rules: 66048,
+  rules_count: 65536,
+  rules_stride: 896,
+  outputs: 58786304,
+  outputs_count: 65536,
+  outputs_stride: 320,
+} as const;
+
+export const mcr_rule = {
+  sizeof: 40,
+  group: 0,
+  group_count: 16,
+  group_stride: 1,
+  port: 16,
+  input: 20,
+  stats: 24,
+  output_first: 28,
+  output_count: 32,
+  reserved: 36,
+} as const;
+
+export const mcr_output = {
+  sizeof: 16,
+  socket: 0,
+  stats: 4,
+  segment_max: 8,
+  reserved: 12,
+} as const;
+
+export const mcr_message = {
+  sizeof: 256,
+  type: 0,
+  index: 4,
+  count: 8,
+  slot_count: 12,
+  core: 16,
+  uid: 20,
+  gid: 24,
+  error: 28,
+  generation: 32,
+  text: 40,
+  text_count: 216,
+  text_stride: 1,
+} as const;
+
+export const mcr_interface = {
+  sizeof: 96,
+  index: 0,
+  mtu: 4,
+  flags: 8,
+  address_count: 12,
+  name: 16,
+  name_count: 16,
+  name_stride: 1,
+  addresses: 32,
+  addresses_count: 4,
+  addresses_stride: 16,
+} as const;
+
+export const symbols = {
+  mcr_abi_version: { parameters: [], result: "u32" },
+  mcr_version: { parameters: [], result: "pointer" },
+  mcr_error: { parameters: [], result: "pointer" },
+  mcr_error_name: { parameters: ["i32"], result: "pointer" },
+  mcr_drop_name: { parameters: ["u32"], result: "pointer" },
+  mcr_drop_advice: { parameters: ["u32"], result: "pointer" },
+  mcr_close: { parameters: ["i32"], result: "i32" },
+  mcr_poll: { parameters: ["buffer", "u32", "u32", "buffer"], result: "i32" },
+  mcr_event_open: { parameters: [], result: "i32" },
+  mcr_event_signal: { parameters: ["i32"], result: "i32" },
+  mcr_event_clear: { parameters: ["i32"], result: "i32" },
+  mcr_files_limit_raise: { parameters: [], result: "i32" },
+  mcr_capability: { parameters: ["u32"], result: "i32" },
+  mcr_cores: { parameters: ["buffer", "u32"], result: "i32" },
+  mcr_interfaces_list: { parameters: ["buffer", "u32"], result: "i32" },
+  mcr_interfaces_watch: { parameters: [], result: "i32" },
+  mcr_interfaces_drain: { parameters: ["i32"], result: "i32" },
+  mcr_input_open: { parameters: ["u32", "u32", "buffer"], result: "i32" },
+  mcr_input_filter: { parameters: ["i32", "u32", "buffer", "u32"], result: "i32" },
+  mcr_output_open: { parameters: ["u32", "buffer", "u32", "u32", "u32"], result: "i32" },
+  mcr_membership_open: { parameters: [], result: "i32" },
+  mcr_membership_join: { parameters: ["i32", "u32", "buffer"], result: "i32" },
+  mcr_membership_leave: { parameters: ["i32", "u32", "buffer"], result: "i32" },
+  mcr_table_compile: { parameters: ["u64", "buffer", "u32", "buffer", "u32"], result: "i32" },
+  mcr_stats_open: { parameters: [], result: "i32" },
+  mcr_stats_map: { parameters: ["i32"], result: "pointer" },
+  mcr_stats_unmap: { parameters: ["pointer"], result: "i32" },
+  mcr_stats_settle: { parameters: ["pointer", "u32", "i32"], result: "i32" },
+  mcr_channel_open: { parameters: ["buffer"], result: "i32" },
+  mcr_channel_send: { parameters: ["i32", "buffer", "buffer", "u32"], result: "i32" },
+  mcr_channel_receive: { parameters: ["i32", "buffer"], result: "i32" },
+  mcr_worker_spawn: { parameters: ["buffer", "i32", "buffer"], result: "i32" },
+  mcr_worker_kill: { parameters: ["i32", "i32"], result: "i32" },
+  mcr_worker_reap: { parameters: ["i32", "buffer"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
