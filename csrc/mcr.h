@@ -66,12 +66,11 @@ extern "C" {
 /* ---- why a datagram was not relayed: a closed list ---- */
 
 /*
- * X(name, text, advice). The first half is counted where a datagram is received, the second (from MCR_DROP_SOCKET_FULL)
+ * X(name, text, advice). The first half is counted where a datagram is received, the second (from MCR_DROP_NO_INTERFACE)
  * at an output. The order is the ABI.
  */
 #define MCR_DROPS(X)                                                                                                   \
 	X(RING_FULL, "ring_full", "the worker fell behind: more --ring-slots, more --workers, or a quieter core")          \
-	X(TAGGED, "tagged", "frames carry a VLAN tag: make the rule on the VLAN's own interface")                          \
 	X(TRUNCATED, "truncated", "frames end before their headers do: look at the sender or a tunnel on the way")         \
 	X(COPY_LOST, "copy_lost", "large frames found no room: raise net.core.rmem_max, or run with CAP_NET_ADMIN")        \
 	X(IP_HEADER, "ip_header", "the IPv4 header is malformed: look at the sender")                                      \
@@ -82,6 +81,7 @@ extern "C" {
 	X(UDP_LENGTH, "udp_length", "the UDP and IPv4 lengths disagree: look at the sender")                               \
 	X(UDP_CHECKSUM, "udp_checksum", "the UDP checksum is wrong: the payload was changed on the way")                   \
 	X(NO_RULE, "no_rule", "no rule for this group and port: normal for a moment after a rule was removed")             \
+	X(NO_INTERFACE, "no_interface", "the output waits for its interface: mcr list shows which")                        \
 	X(SOCKET_FULL, "socket_full", "the output's send buffer is full: the interface is slower than the stream")         \
 	X(NO_BUFFER, "no_buffer", "the output device's queue is full: raise txqueuelen or lower the rate")                 \
 	X(TOO_BIG, "too_big", "larger than the output can carry: raise its MTU")                                           \
@@ -169,8 +169,10 @@ struct mcr_rule {
 	uint32_t reserved;
 };
 
+#define MCR_NO_SOCKET UINT32_MAX
+
 struct mcr_output {
-	uint32_t socket; /* index that MCR_MESSAGE_OUTPUTS gave the socket, < MCR_OUTPUTS_MAX */
+	uint32_t socket; /* index that MCR_MESSAGE_OUTPUTS gave the socket, or MCR_NO_SOCKET: counted, not sent */
 	uint32_t stats; /* slot in mcr_stats.outputs */
 	uint32_t segment_max; /* largest payload that needs no IP fragments: MTU less headers */
 	uint32_t reserved;
@@ -299,9 +301,11 @@ MCR_API int32_t mcr_input_open(uint32_t interface, uint32_t slot_count, uint32_t
  * @rules: those whose input is not @input are passed over.
  *
  * Replaces the filter in force in one step. Where the exact one would be larger than the kernel takes (4096
- * instructions, about 800 groups), it widens to all UDP of the groups' common prefix; no rule loses anything.
+ * instructions, about 580 groups), it widens to all UDP between the lowest and the highest group; no rule loses anything.
  *
- * Return: 1 exact, 0 widened; -ENOMEM: net.core.optmem_max.
+ * VLAN-tagged frames never pass: they belong to the VLAN's own interface.
+ *
+ * Return: 1 exact, 0 widened; -ENOMEM.
  */
 MCR_API int32_t mcr_input_filter(int32_t socket, uint32_t input, const struct mcr_rule *rules, uint32_t rule_count);
 
