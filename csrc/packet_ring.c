@@ -1,0 +1,62 @@
+/* packet_ring.c - see packet_ring.h. */
+#include "packet_ring.h"
+
+#include "base.h"
+#include "mcr.h"
+
+#include <linux/if_packet.h>
+#include <linux/virtio_net.h>
+
+static struct tpacket2_hdr *slot_at(const struct mcr_packet_ring *ring, uint64_t position)
+{
+	return (void *)(ring->memory + (position & (ring->slot_count - 1)) * MCR_SLOT_BYTES);
+}
+
+static uint64_t slot_time_ns(const struct tpacket2_hdr *slot)
+{
+	return (uint64_t)slot->tp_sec * 1000000000u + slot->tp_nsec;
+}
+
+int mcr_packet_ring_look(const struct mcr_packet_ring *ring, uint32_t ahead, struct mcr_frame *frame)
+{
+	const struct tpacket2_hdr *slot = slot_at(ring, *ring->cursor + ahead);
+	/* Pairs with the kernel's barrier before it sets the status: what is read below is the frame's. */
+	const uint32_t status = __atomic_load_n(&slot->tp_status, __ATOMIC_ACQUIRE);
+	const struct virtio_net_hdr *vnet;
+
+	if (ahead >= ring->slot_count || !(status & TP_STATUS_USER))
+		return 0;
+	vnet = (const void *)((const uint8_t *)slot + slot->tp_mac - sizeof(*vnet));
+	/* tp_mac and tp_net are the kernel's word, but lengths are checked where they are used. */
+	frame->link_bytes = (uint32_t)(slot->tp_net - slot->tp_mac);
+	frame->packet = (const uint8_t *)slot + slot->tp_net;
+	frame->length = slot->tp_snaplen > frame->link_bytes ? slot->tp_snaplen - frame->link_bytes : 0;
+	frame->wire_length = slot->tp_len > frame->link_bytes ? slot->tp_len - frame->link_bytes : 0;
+	frame->flags = status;
+	frame->segment_bytes = vnet->gso_type == VIRTIO_NET_HDR_GSO_UDP_L4 ? vnet->gso_size : 0;
+	frame->time_ns = slot_time_ns(slot);
+	return 1;
+}
+
+void mcr_packet_ring_give_back(struct mcr_packet_ring *ring, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct tpacket2_hdr *slot = slot_at(ring, *ring->cursor);
+
+		/* Release: the kernel may write the slot from here on. The cursor follows at once: a successor that
+		 * finds the slot with the kernel and the cursor behind it moves over it (is_leftover).
+		 */
+		__atomic_store_n(&slot->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+		__atomic_store_n(ring->cursor, *ring->cursor + 1, __ATOMIC_RELEASE);
+	}
+}
+
+int mcr_packet_ring_is_leftover(const struct mcr_packet_ring *ring, uint64_t newest_ns, struct mcr_frame *frame)
+{
+	return mcr_packet_ring_look(ring, 0, frame) && frame->time_ns <= newest_ns;
+}
+
+void mcr_packet_ring_skip(struct mcr_packet_ring *ring)
+{
+	__atomic_store_n(ring->cursor, *ring->cursor + 1, __ATOMIC_RELEASE);
+}
