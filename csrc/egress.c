@@ -1,0 +1,345 @@
+/* egress.c - see egress.h. */
+#include "egress.h"
+
+#include "base.h"
+#include "uring.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+/* A send never waits: a full socket drops and counts, it stalls no other output. */
+#define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
+
+void mcr_egress_begin(struct mcr_egress *egress)
+{
+	egress->frame_count = 0;
+	egress->run_count = 0;
+	egress->request_count = 0;
+	egress->is_probing = 0;
+	egress->next_run = 0;
+	egress->next_output = 0;
+	egress->next_datagram = 0;
+	egress->failure_count = 0;
+	egress->retry_count = 0;
+	egress->retry_next = 0;
+	memset(egress->drops, 0, sizeof(egress->drops));
+}
+
+int mcr_egress_has_room(const struct mcr_egress *egress)
+{
+	/* One request is kept for the progress note, one for taking a large frame off its queue. */
+	return egress->frame_count < MCR_BATCH_FRAMES && !egress->is_probing &&
+	       egress->request_count + egress->table->route_outputs_max + 2 <= MCR_SUBMISSIONS;
+}
+
+void mcr_egress_drop(struct mcr_egress *egress, enum mcr_drop reason, uint32_t datagram_count)
+{
+	egress->drops[reason] += datagram_count;
+}
+
+void mcr_egress_forget(struct mcr_egress *egress, uint32_t socket)
+{
+	egress->segmentation[socket] = MCR_SEGMENTATION_UNKNOWN;
+}
+
+static int run_takes(const struct mcr_run *run, const struct mcr_route *route, uint32_t length)
+{
+	return run->route == route && !run->is_closed && length <= run->segment_bytes && length > 0 &&
+	       run->frame_count < MCR_RUN_DATAGRAMS_MAX && run->bytes + length <= MCR_RUN_BYTES_MAX;
+}
+
+static int run_is_segmented_at(const struct mcr_egress *egress, const struct mcr_run *run,
+			       const struct mcr_output *output)
+{
+	return run->datagram_count > 1 && run->segment_bytes <= output->segment_max &&
+	       egress->segmentation[output->socket] != MCR_SEGMENTATION_REFUSED;
+}
+
+/*
+ * Looks at the outputs when a run has become one of several datagrams: how many send them one by one, and whether any
+ * is asked for segments for the first time. Then the run ends the batch: should it be refused, nothing overtakes it.
+ */
+static void run_look_at_outputs(struct mcr_egress *egress, struct mcr_run *run)
+{
+	for (uint32_t i = 0; i < run->route->output_count; i++) {
+		const struct mcr_output *output = &run->outputs[i];
+
+		if (output->socket == MCR_NO_SOCKET)
+			continue;
+		if (!run_is_segmented_at(egress, run, output))
+			run->singly_count++;
+		else if (egress->segmentation[output->socket] == MCR_SEGMENTATION_UNKNOWN)
+			egress->is_probing = 1;
+	}
+	egress->request_count += run->singly_count * (run->datagram_count - 1);
+}
+
+void mcr_egress_add(struct mcr_egress *egress, const struct mcr_route *route, const uint8_t *payload, uint32_t length,
+		    uint32_t segment_bytes, uint64_t time_ns)
+{
+	const uint32_t datagram_count = mcr_segment_count(length, segment_bytes);
+	struct mcr_run *run = egress->run_count ? &egress->runs[egress->run_count - 1] : NULL;
+	const uint32_t frame = egress->frame_count++;
+
+	egress->payloads[frame] = (struct iovec){ .iov_base = (void *)(uintptr_t)payload, .iov_len = length };
+	egress->times_ns[frame] = time_ns;
+	if (run && datagram_count == 1 && run_takes(run, route, length)) {
+		run->is_closed = length < run->segment_bytes;
+		run->frame_count++;
+		run->datagram_count++;
+		run->bytes += length;
+		run->newest_ns = time_ns;
+		if (run->datagram_count == 2)
+			run_look_at_outputs(egress, run);
+		else
+			egress->request_count += run->singly_count;
+	} else {
+		run = &egress->runs[egress->run_count++];
+		run->route = route;
+		run->outputs = mcr_route_outputs(egress->table, route);
+		run->newest_ns = time_ns;
+		run->frame_first = frame;
+		run->frame_count = 1;
+		run->datagram_count = datagram_count;
+		run->segment_bytes = datagram_count > 1 ? segment_bytes : length;
+		run->bytes = length;
+		run->singly_count = 0;
+		run->is_closed = datagram_count > 1;
+		egress->request_count += route->output_count;
+		if (datagram_count > 1)
+			run_look_at_outputs(egress, run);
+	}
+}
+
+static void run_prepare_message(struct mcr_egress *egress, struct mcr_run *run)
+{
+	const uint16_t segment_bytes = (uint16_t)run->segment_bytes;
+	struct cmsghdr *control = (void *)run->control;
+
+	run->message = (struct msghdr){ .msg_iov = &egress->payloads[run->frame_first],
+					.msg_iovlen = run->frame_count,
+					.msg_control = control,
+					.msg_controllen = CMSG_SPACE(sizeof(segment_bytes)) };
+	control->cmsg_len = CMSG_LEN(sizeof(segment_bytes));
+	control->cmsg_level = IPPROTO_UDP;
+	control->cmsg_type = UDP_SEGMENT;
+	memcpy(CMSG_DATA(control), &segment_bytes, sizeof(segment_bytes));
+}
+
+static struct iovec run_datagram(const struct mcr_egress *egress, const struct mcr_run *run, uint32_t datagram)
+{
+	const struct iovec *payload = &egress->payloads[run->frame_first];
+	const uint32_t offset = datagram * run->segment_bytes;
+
+	if (run->frame_count > 1)
+		return payload[datagram];
+	return (struct iovec){ .iov_base = (uint8_t *)payload->iov_base + offset,
+			       .iov_len = datagram + 1 < run->datagram_count ? run->segment_bytes :
+									       payload->iov_len - offset };
+}
+
+static void request_finish(struct io_uring_sqe *request, uint64_t user_data)
+{
+	request->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
+	io_uring_sqe_set_data64(request, user_data);
+}
+
+/* One request for each datagram of a run. Return: 0 when the queue is full; next_datagram says where to go on. */
+static int emit_singly(struct mcr_egress *egress, uint32_t run_index, uint32_t output_index)
+{
+	const struct mcr_run *run = &egress->runs[run_index];
+	const int file = (int)(MCR_FILE_OUTPUTS + run->outputs[output_index].socket);
+
+	for (; egress->next_datagram < run->datagram_count; egress->next_datagram++) {
+		struct io_uring_sqe *request = io_uring_get_sqe(egress->ring);
+		struct iovec datagram;
+
+		if (!request)
+			return 0;
+		datagram = run_datagram(egress, run, egress->next_datagram);
+		io_uring_prep_send(request, file, datagram.iov_base, datagram.iov_len, SEND_FLAGS);
+		request_finish(request, mcr_request_pack(MCR_REQUEST_SEND_ONE, run_index, output_index,
+							 egress->next_datagram));
+	}
+	egress->next_datagram = 0;
+	return 1;
+}
+
+static void note_failure(struct mcr_egress *egress, const struct mcr_output *output, enum mcr_drop reason,
+			 uint32_t datagram_count, uint32_t bytes)
+{
+	egress->debts[output->stats].datagrams += datagram_count;
+	egress->debts[output->stats].bytes += bytes;
+	egress->failure_count++;
+	stat_add(&egress->stats->outputs[output->stats].drops[reason], datagram_count);
+}
+
+static int emit_output(struct mcr_egress *egress, uint32_t run_index, uint32_t output_index)
+{
+	struct mcr_run *run = &egress->runs[run_index];
+	const struct mcr_output *output = &run->outputs[output_index];
+	struct io_uring_sqe *request;
+
+	if (unlikely(output->socket == MCR_NO_SOCKET)) {
+		note_failure(egress, output, MCR_DROP_NO_INTERFACE, run->datagram_count, run->bytes);
+		return 1;
+	}
+	if (!run_is_segmented_at(egress, run, output))
+		return emit_singly(egress, run_index, output_index);
+	request = io_uring_get_sqe(egress->ring);
+	if (!request)
+		return 0;
+	io_uring_prep_sendmsg(request, (int)(MCR_FILE_OUTPUTS + output->socket), &run->message, SEND_FLAGS);
+	request_finish(request, mcr_request_pack(MCR_REQUEST_SEND_RUN, run_index, output_index, 0));
+	return 1;
+}
+
+int mcr_egress_emit(struct mcr_egress *egress)
+{
+	for (; egress->next_run < egress->run_count; egress->next_run++) {
+		struct mcr_run *run = &egress->runs[egress->next_run];
+
+		if (run->datagram_count > 1 && egress->next_output == 0)
+			run_prepare_message(egress, run);
+		for (; egress->next_output < run->route->output_count; egress->next_output++) {
+			if (!emit_output(egress, egress->next_run, egress->next_output))
+				return 0;
+		}
+		egress->next_output = 0;
+	}
+	return 1;
+}
+
+/* One entry for each errno that a UDP send is known to end with; all others are SEND_FAILED. */
+static enum mcr_drop drop_of_errno(int error)
+{
+	switch (error) {
+	case EAGAIN:
+		return MCR_DROP_SOCKET_FULL;
+	case ENOBUFS:
+	case ENOMEM:
+		return MCR_DROP_NO_BUFFER;
+	case EMSGSIZE:
+		return MCR_DROP_TOO_BIG;
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case ENETDOWN:
+	case ENODEV:
+	case ENXIO:
+	case EADDRNOTAVAIL:
+		return MCR_DROP_UNREACHABLE;
+	case EPERM:
+	case EACCES:
+		return MCR_DROP_FORBIDDEN;
+	default:
+		return MCR_DROP_SEND_FAILED;
+	}
+}
+
+/* What the kernel says when a path or a device takes no segments: no checksum offload, IPsec, a smaller MTU. */
+static int is_refusal_of_segments(int error)
+{
+	return error == EIO || error == EINVAL || error == EMSGSIZE || error == EOPNOTSUPP;
+}
+
+void mcr_egress_complete(struct mcr_egress *egress, uint64_t user_data, int32_t result)
+{
+	const uint32_t run_index = mcr_request_index(user_data, 0), output_index = mcr_request_index(user_data, 1);
+	const struct mcr_run *run = &egress->runs[run_index];
+	const struct mcr_output *output = &run->outputs[output_index];
+	const int is_run = mcr_request_kind(user_data) == MCR_REQUEST_SEND_RUN;
+
+	if (is_run && is_refusal_of_segments(-result)) {
+		egress->segmentation[output->socket] = MCR_SEGMENTATION_REFUSED;
+		egress->retries[egress->retry_count].run = (uint16_t)run_index;
+		egress->retries[egress->retry_count].output = (uint16_t)output_index;
+		egress->retry_count++;
+		return;
+	}
+	if (is_run)
+		note_failure(egress, output, drop_of_errno(-result), run->datagram_count, run->bytes);
+	else
+		note_failure(egress, output, drop_of_errno(-result), 1,
+			     (uint32_t)run_datagram(egress, run, mcr_request_index(user_data, 2)).iov_len);
+}
+
+int mcr_egress_retry(struct mcr_egress *egress)
+{
+	for (; egress->retry_next < egress->retry_count; egress->retry_next++) {
+		if (!emit_singly(egress, egress->retries[egress->retry_next].run,
+				 egress->retries[egress->retry_next].output))
+			return 0;
+	}
+	return 1;
+}
+
+static void account_outputs(struct mcr_egress *egress, const struct mcr_run *run)
+{
+	for (uint32_t i = 0; i < run->route->output_count; i++) {
+		const struct mcr_output *output = &run->outputs[i];
+		struct mcr_output_stats *stats = &egress->stats->outputs[output->stats];
+		struct mcr_debt paid = { 0, 0 };
+
+		if (unlikely(egress->failure_count)) {
+			struct mcr_debt *debt = &egress->debts[output->stats];
+
+			paid.datagrams = debt->datagrams < run->datagram_count ? debt->datagrams : run->datagram_count;
+			paid.bytes = debt->bytes < run->bytes ? debt->bytes : run->bytes;
+			debt->datagrams -= paid.datagrams;
+			debt->bytes -= paid.bytes;
+		}
+		stat_add(&stats->due, run->datagram_count);
+		stat_add(&stats->sent, run->datagram_count - paid.datagrams);
+		stat_add(&stats->sent_bytes, run->bytes - paid.bytes);
+		/* A whole run that was not refused: from now on runs need not end their batch. */
+		if (run->datagram_count > 1 && output->socket != MCR_NO_SOCKET && paid.datagrams == 0 &&
+		    egress->segmentation[output->socket] == MCR_SEGMENTATION_UNKNOWN &&
+		    run->segment_bytes <= output->segment_max)
+			egress->segmentation[output->socket] = MCR_SEGMENTATION_WORKS;
+	}
+}
+
+static void account_run(struct mcr_egress *egress, const struct mcr_run *run, uint64_t now_ns)
+{
+	struct mcr_rule_stats *rule = &egress->stats->rules[run->route->stats];
+
+	stat_add(&rule->received, run->datagram_count);
+	stat_add(&rule->received_bytes, run->bytes);
+	stat_add(&rule->relayed, run->datagram_count);
+	stat_set(&rule->last_ns, run->newest_ns);
+	for (uint32_t i = 0; i < run->frame_count; i++) {
+		const uint64_t received_ns = egress->times_ns[run->frame_first + i];
+		/* The clock may have been set back since. */
+		const uint64_t taken_ns = now_ns > received_ns ? now_ns - received_ns : 0;
+
+		stat_add(&rule->latency[mcr_latency_bucket(taken_ns)],
+			 run->frame_count == 1 ? run->datagram_count : 1);
+	}
+	account_outputs(egress, run);
+}
+
+void mcr_egress_account(struct mcr_egress *egress, uint64_t now_ns)
+{
+	struct mcr_worker_stats *worker = &egress->stats->worker;
+	uint64_t relayed = 0, bytes = 0, dropped = 0;
+
+	for (uint32_t i = 0; i < egress->run_count; i++) {
+		account_run(egress, &egress->runs[i], now_ns);
+		relayed += egress->runs[i].datagram_count;
+		bytes += egress->runs[i].bytes;
+	}
+	for (uint32_t reason = 0; reason < MCR_DROP_COUNT; reason++) {
+		if (!egress->drops[reason])
+			continue;
+		stat_add(&worker->drops[reason], egress->drops[reason]);
+		dropped += egress->drops[reason];
+	}
+	stat_add(&worker->received, relayed + dropped);
+	stat_add(&worker->received_bytes, bytes);
+	stat_add(&worker->relayed, relayed);
+}

@@ -1,0 +1,132 @@
+/*
+ * egress.h - sends the datagrams of one batch: forms runs, makes one request for each run and output, takes note of
+ * what failed, sends again what a device could not send segmented, and counts. Owns the batch; knows neither the
+ * packet ring nor how datagrams are found.
+ *
+ *     begin()  add() drop() add() ...   emit() -> [caller submits, complete() for each failure] -> ... -> account()
+ *
+ * A run is consecutive datagrams of one route and one size, the last one may be shorter. It leaves as one request for
+ * each output, with UDP_SEGMENT and an iovec that points at the payloads where they lie. The kernel copies them while
+ * it takes the submission, so once the submission has returned nothing points at them any more.
+ */
+#ifndef MCR_EGRESS_H
+#define MCR_EGRESS_H
+
+#include "mcr.h"
+#include "route.h"
+
+#include <liburing.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+/* Frames of one batch: enough to amortise a submission, few enough that the first does not wait long for the last. */
+#define MCR_BATCH_FRAMES 256u
+/* UDP_MAX_SEGMENTS of the kernels before 6.9; later ones take 128. */
+#define MCR_RUN_DATAGRAMS_MAX 64u
+/* Payload of one UDP send over IPv4: 65535 less IP and UDP header. */
+#define MCR_RUN_BYTES_MAX 65507u
+
+struct mcr_run {
+	const struct mcr_route *route;
+	const struct mcr_output *outputs;
+	uint64_t newest_ns; /* receive timestamp */
+	uint32_t frame_first; /* its iovecs are consecutive */
+	uint32_t frame_count;
+	uint32_t datagram_count; /* frame_count, or those of its one superframe */
+	uint32_t segment_bytes; /* size of all its datagrams but the last */
+	uint32_t bytes;
+	uint32_t singly_count; /* outputs that send its datagrams one by one */
+	int is_closed; /* takes no more */
+	struct msghdr message;
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))];
+};
+
+/* Of an output's socket: whether it takes UDP_SEGMENT. Found out at the first run, remembered. */
+enum mcr_segmentation {
+	MCR_SEGMENTATION_UNKNOWN,
+	MCR_SEGMENTATION_WORKS,
+	MCR_SEGMENTATION_REFUSED,
+};
+
+/* Datagrams of this batch that one output did not send; indexed as mcr_stats.outputs. */
+struct mcr_debt {
+	uint32_t datagrams;
+	uint32_t bytes;
+};
+
+struct mcr_egress {
+	struct io_uring *ring;
+	struct mcr_stats *stats;
+	const struct mcr_table *table;
+
+	uint32_t frame_count;
+	uint32_t run_count;
+	uint32_t request_count; /* that emit() will make */
+	int is_probing; /* a run asks a socket for the first time whether it takes segments: it ends the batch */
+	struct iovec payloads[MCR_BATCH_FRAMES];
+	uint64_t times_ns[MCR_BATCH_FRAMES];
+	struct mcr_run runs[MCR_BATCH_FRAMES];
+	uint32_t drops[MCR_DROPS_MAX];
+
+	/* Where emit() goes on. */
+	uint32_t next_run, next_output, next_datagram;
+
+	uint32_t failure_count; /* of this batch: debts are to be looked at */
+	uint32_t retry_count, retry_next;
+	struct {
+		uint16_t run, output;
+	} retries[MCR_SUBMISSIONS];
+	uint8_t segmentation[MCR_OUTPUTS_MAX]; /* enum mcr_segmentation, by socket */
+	struct mcr_debt debts[MCR_OUTPUTS_MAX];
+};
+
+/* Starts a batch. What was added before must have been accounted for. */
+void mcr_egress_begin(struct mcr_egress *egress);
+
+/* Whether one more frame of any route fits. */
+int mcr_egress_has_room(const struct mcr_egress *egress);
+
+/**
+ * mcr_egress_add - add a frame's payload; only while mcr_egress_has_room().
+ * @segment_bytes: size of the datagrams of a superframe, else 0.
+ * @payload: must stay until mcr_egress_account().
+ */
+void mcr_egress_add(struct mcr_egress *egress, const struct mcr_route *route, const uint8_t *payload, uint32_t length,
+		    uint32_t segment_bytes, uint64_t time_ns);
+
+/* Notes datagrams that are not relayed; counted by mcr_egress_account() like the others. */
+void mcr_egress_drop(struct mcr_egress *egress, enum mcr_drop reason, uint32_t datagram_count);
+
+/* Queues the batch's requests. Return: 1 when all are queued, 0 when the queue is full: submit, then call again. */
+int mcr_egress_emit(struct mcr_egress *egress);
+
+/* Takes the completion of a failed send. @result: negative errno. */
+void mcr_egress_complete(struct mcr_egress *egress, uint64_t user_data, int32_t result);
+
+/* Queues again, datagram by datagram, what was refused for being segmented. Return: as mcr_egress_emit(). */
+int mcr_egress_retry(struct mcr_egress *egress);
+
+/* Counts the batch, all of it, at the moment it is over. @now_ns: CLOCK_REALTIME. */
+void mcr_egress_account(struct mcr_egress *egress, uint64_t now_ns);
+
+/* Forgets what is known of a socket: its index has a new one. */
+void mcr_egress_forget(struct mcr_egress *egress, uint32_t socket);
+
+/* Datagrams in a payload of segments. */
+static inline uint32_t mcr_segment_count(uint32_t length, uint32_t segment_bytes)
+{
+	return segment_bytes && length > segment_bytes ? (length + segment_bytes - 1) / segment_bytes : 1;
+}
+
+/* The bucket of mcr_rule_stats.latency for a time: 4 for each doubling from 256 ns, the last for all above 8.6 s. */
+static inline uint32_t mcr_latency_bucket(uint64_t time_ns)
+{
+	const uint64_t value = time_ns >> MCR_LATENCY_FIRST_LOG2 ? time_ns : 1u << MCR_LATENCY_FIRST_LOG2;
+	const uint32_t log2 = 63u - (uint32_t)__builtin_clzll(value);
+	const uint32_t bucket = (log2 - MCR_LATENCY_FIRST_LOG2) * MCR_LATENCY_STEPS + ((value >> (log2 - 2)) & 3u);
+
+	return bucket < MCR_LATENCY_BUCKETS - 1 ? bucket : MCR_LATENCY_BUCKETS - 1;
+}
+
+#endif
