@@ -1,0 +1,371 @@
+/* worker.c - the loop: rings in, batches out. See worker.h. */
+#include "worker.h"
+
+#include "base.h"
+#include "parse.h"
+#include "uring.h"
+
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/virtio_net.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+/* While there is traffic; idle workers look once a wait, so once a second. */
+#define HOUSEKEEPING_INTERVAL_NS 100000000u
+/* IPv4 and UDP header: what a frame has beside its payload, where it could not be read to the end. */
+#define HEADER_BYTES 28u
+
+static struct io_uring_sqe *take_request(struct mcr_worker *worker)
+{
+	struct io_uring_sqe *request = io_uring_get_sqe(&worker->uring);
+
+	/* The queue is submitted whole whenever it has filled, so there is room now. */
+	if (unlikely(!request)) {
+		io_uring_submit(&worker->uring);
+		request = io_uring_get_sqe(&worker->uring);
+	}
+	return request;
+}
+
+static void poll_input(struct mcr_worker *worker, uint32_t input)
+{
+	worker->inputs[input].is_ready = 0;
+	mcr_uring_prepare_poll(take_request(worker), MCR_FILE_INPUT(input),
+			       mcr_request_pack(MCR_REQUEST_INPUT, input, 0, 0));
+}
+
+static void poll_channel(struct mcr_worker *worker)
+{
+	worker->is_channel_ready = 0;
+	mcr_uring_prepare_poll(take_request(worker), MCR_FILE_CHANNEL,
+			       mcr_request_pack(MCR_REQUEST_CHANNEL, 0, 0, 0));
+}
+
+static void complete(struct mcr_worker *worker, const struct io_uring_cqe *completion)
+{
+	const uint64_t user_data = completion->user_data;
+
+	switch (mcr_request_kind(user_data)) {
+	case MCR_REQUEST_CHANNEL:
+		worker->is_channel_ready = 1;
+		break;
+	case MCR_REQUEST_INPUT:
+		/* A poll ends also when its file leaves the table: then nobody looks at the input any more. */
+		worker->inputs[mcr_request_index(user_data, 0)].is_ready = 1;
+		break;
+	case MCR_REQUEST_SEND_RUN:
+	case MCR_REQUEST_SEND_ONE:
+		mcr_egress_complete(&worker->egress, user_data, completion->res);
+		break;
+	case MCR_REQUEST_DISCARD:
+	case MCR_REQUEST_PROGRESS:
+	case MCR_REQUEST_CANCEL:
+		/* A frame that was looked at is there to be discarded; an eventfd cannot fill up within 10,000
+		 * years; a poll that has ended need not be cancelled.
+		 */
+		break;
+	}
+}
+
+static void complete_all(struct mcr_worker *worker)
+{
+	struct io_uring_cqe *completion;
+	uint32_t head, count = 0;
+
+	io_uring_for_each_cqe(&worker->uring, head, completion) {
+		complete(worker, completion);
+		count++;
+	}
+	io_uring_cq_advance(&worker->uring, count);
+}
+
+/* Everything queued is executed when this returns: sends never wait (MSG_DONTWAIT), so they are never put off. */
+static void submit(struct mcr_worker *worker)
+{
+	stat_add(&worker->stats->worker.submissions, 1);
+	while (io_uring_submit_and_get_events(&worker->uring) == -EINTR)
+		;
+	complete_all(worker);
+}
+
+/*
+ * Sends a batch and notes its slots as done, in one submission where it fits: the kernel takes a submission without a
+ * look at pending signals, so a SIGKILL finds all of it done or nothing. (It does not fit where outputs that take no
+ * segments make more than MCR_SUBMISSIONS requests.)
+ */
+static void send_batch(struct mcr_worker *worker, uint32_t input, int has_large_frame)
+{
+	struct mcr_worker_input *from = &worker->inputs[input];
+	struct io_uring_sqe *request;
+
+	while (!mcr_egress_emit(&worker->egress))
+		submit(worker);
+	if (has_large_frame) {
+		request = take_request(worker);
+		io_uring_prep_recv(request, (int)MCR_FILE_INPUT(input), worker->discarded, sizeof(worker->discarded),
+				   MSG_DONTWAIT);
+		request->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
+		io_uring_sqe_set_data64(request, mcr_request_pack(MCR_REQUEST_DISCARD, input, 0, 0));
+	}
+	request = take_request(worker);
+	io_uring_prep_write(request, (int)MCR_FILE_PROGRESS(input), &from->progress, sizeof(from->progress), 0);
+	request->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
+	io_uring_sqe_set_data64(request, mcr_request_pack(MCR_REQUEST_PROGRESS, input, 0, 0));
+	submit(worker);
+	while (worker->egress.retry_next < worker->egress.retry_count) {
+		(void)mcr_egress_retry(&worker->egress);
+		submit(worker);
+	}
+	from->progress = 0;
+}
+
+/* How many datagrams a frame has that was not read to its end. */
+static uint32_t unread_count(const struct mcr_frame *frame)
+{
+	return frame->wire_length > HEADER_BYTES ?
+		       mcr_segment_count(frame->wire_length - HEADER_BYTES, frame->segment_bytes) :
+		       1;
+}
+
+/*
+ * Reads a frame that is larger than a slot from the socket's queue, where it stays until its sends are submitted.
+ * Return: 1 with @frame made whole; 0 when the queue had no room for it.
+ */
+static int look_at_large(struct mcr_worker *worker, uint32_t input, struct mcr_frame *frame)
+{
+	const uint32_t before = (uint32_t)sizeof(struct virtio_net_hdr) + frame->link_bytes;
+	ssize_t length;
+
+	if (!(frame->flags & TP_STATUS_COPY))
+		return 0;
+	length = recv(worker->inputs[input].socket, worker->large_frame, sizeof(worker->large_frame),
+		      MSG_PEEK | MSG_DONTWAIT);
+
+	if (length < (ssize_t)before)
+		return 0;
+	frame->packet = worker->large_frame + before;
+	frame->length = (uint32_t)length - before;
+	return 1;
+}
+
+/* Adds one frame to the batch, or notes why not. */
+static void take_frame(struct mcr_worker *worker, uint32_t input, const struct mcr_frame *frame)
+{
+	const int is_checksummed = (frame->flags & (TP_STATUS_CSUM_VALID | TP_STATUS_CSUMNOTREADY)) != 0;
+	const struct mcr_route *route;
+	enum mcr_drop reason;
+	struct mcr_flow flow;
+
+	if (frame->segment_bytes)
+		stat_add(&worker->stats->worker.superframes, 1);
+	reason = mcr_parse_ipv4(frame->packet, frame->length, is_checksummed, &flow);
+	if (unlikely(reason != MCR_DROP_COUNT))
+		goto drop;
+	route = mcr_route_find(worker->table, input, flow.group, flow.port);
+	if (unlikely(!route)) {
+		reason = MCR_DROP_NO_RULE;
+		goto drop;
+	}
+	mcr_egress_add(&worker->egress, route, flow.payload, flow.payload_length, frame->segment_bytes,
+		       frame->time_ns);
+	return;
+drop:
+	mcr_egress_drop(&worker->egress, reason, unread_count(frame));
+}
+
+/* Relays what one ring has, up to a batch. Return: slots given back; 0: it was empty. */
+static uint32_t relay_batch(struct mcr_worker *worker, uint32_t input)
+{
+	struct mcr_worker_input *from = &worker->inputs[input];
+	struct mcr_ring_stats *ring_stats = &worker->stats->rings[input];
+	uint64_t newest_ns = 0;
+	int has_large_frame = 0;
+	uint32_t count = 0;
+	struct mcr_frame frame;
+
+	mcr_egress_begin(&worker->egress);
+	/* The queue of large frames shows its first only, so each ends its batch. */
+	while (!has_large_frame && mcr_egress_has_room(&worker->egress) && count < MCR_BATCH_FRAMES &&
+	       mcr_packet_ring_look(&from->ring, count, &frame)) {
+		count++;
+		newest_ns = frame.time_ns > newest_ns ? frame.time_ns : newest_ns;
+		if (likely(frame.length == frame.wire_length)) {
+			take_frame(worker, input, &frame);
+			continue;
+		}
+		has_large_frame = look_at_large(worker, input, &frame);
+		if (has_large_frame)
+			take_frame(worker, input, &frame);
+		else
+			mcr_egress_drop(&worker->egress, MCR_DROP_COPY_LOST, unread_count(&frame));
+	}
+	if (count == 0)
+		return 0;
+	from->progress += count;
+	stat_set(&ring_stats->batch_time_ns, newest_ns);
+	/* A batch that sends nothing is noted with the next that does. */
+	if (worker->egress.run_count > 0 || has_large_frame)
+		send_batch(worker, input, has_large_frame);
+	mcr_egress_account(&worker->egress, clock_ns(CLOCK_REALTIME));
+	stat_add(&ring_stats->frames, count);
+	mcr_packet_ring_give_back(&from->ring, count);
+	return count;
+}
+
+/* Counts a slot that a predecessor sent but did not come to count. Its payload may be gone; its headers are not. */
+static void count_leftover(struct mcr_worker *worker, uint32_t input, const struct mcr_frame *frame)
+{
+	const struct mcr_route *route = NULL;
+	struct mcr_flow flow;
+	enum mcr_drop reason = mcr_parse_ipv4(frame->packet, frame->wire_length, 1, &flow);
+
+	if (reason == MCR_DROP_COUNT) {
+		route = mcr_route_find(worker->table, input, flow.group, flow.port);
+		reason = MCR_DROP_NO_RULE;
+	}
+	mcr_egress_begin(&worker->egress);
+	if (route)
+		mcr_egress_add(&worker->egress, route, flow.payload, flow.payload_length, frame->segment_bytes,
+			       frame->time_ns);
+	else
+		mcr_egress_drop(&worker->egress, reason, unread_count(frame));
+	mcr_egress_account(&worker->egress, clock_ns(CLOCK_REALTIME));
+}
+
+/* Moves over what a predecessor sent before it died: those slots are counted and given back, not sent again. */
+static void recover(struct mcr_worker *worker, uint32_t input)
+{
+	struct mcr_worker_input *from = &worker->inputs[input];
+	const struct mcr_ring_stats *ring_stats = &worker->stats->rings[input];
+	struct mcr_frame frame;
+
+	while (*from->ring.cursor < ring_stats->completed) {
+		if (mcr_packet_ring_is_leftover(&from->ring, ring_stats->batch_time_ns, &frame)) {
+			count_leftover(worker, input, &frame);
+			mcr_packet_ring_give_back(&from->ring, 1);
+			stat_add(&worker->stats->worker.recovered, 1);
+		} else {
+			mcr_packet_ring_skip(&from->ring);
+		}
+	}
+}
+
+/* Relays a batch of each input that may have something. Return: whether any had. */
+static int relay_all(struct mcr_worker *worker)
+{
+	int is_any = 0;
+
+	for (uint32_t input = 0; worker->table && input < worker->input_count; input++) {
+		struct mcr_worker_input *from = &worker->inputs[input];
+
+		if (from->socket < 0 || !from->is_ready)
+			continue;
+		if (unlikely(*from->ring.cursor < worker->stats->rings[input].completed))
+			recover(worker, input);
+		if (relay_batch(worker, input) > 0)
+			is_any = 1;
+		else
+			poll_input(worker, input);
+	}
+	return is_any;
+}
+
+/* The kernel's count of frames that found no free slot; reading it resets it. A frame counts as one datagram. */
+static void count_ring_drops(struct mcr_worker *worker, uint32_t input)
+{
+	struct tpacket_stats kernel;
+	socklen_t length = sizeof(kernel);
+
+	if (getsockopt(worker->inputs[input].socket, SOL_PACKET, PACKET_STATISTICS, &kernel, &length) < 0 ||
+	    kernel.tp_drops == 0)
+		return;
+	stat_add(&worker->stats->worker.received, kernel.tp_drops);
+	stat_add(&worker->stats->worker.drops[MCR_DROP_RING_FULL], kernel.tp_drops);
+}
+
+static void keep_house(struct mcr_worker *worker)
+{
+	const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC_COARSE);
+
+	if (now_ns - worker->housekeeping_ns < HOUSEKEEPING_INTERVAL_NS)
+		return;
+	worker->housekeeping_ns = now_ns;
+	stat_set(&worker->stats->worker.heartbeat_ns, now_ns);
+	/* Batches that send nothing submit nothing either: the channel must be heard all the same. */
+	submit(worker);
+	for (uint32_t input = 0; input < worker->input_count; input++) {
+		if (worker->inputs[input].socket >= 0)
+			count_ring_drops(worker, input);
+	}
+}
+
+/* Waits for a ring or the channel, at most a second so that the heart beats. */
+static void wait_for_work(struct mcr_worker *worker)
+{
+	struct __kernel_timespec second = { .tv_sec = 1 };
+	struct io_uring_cqe *completion;
+
+	(void)io_uring_submit_and_wait_timeout(&worker->uring, &completion, 1, &second, NULL);
+	complete_all(worker);
+	stat_add(&worker->stats->worker.wakeups, 1);
+}
+
+/* What is in the rings when the end is announced is still relayed; what comes later is not waited for. */
+static void drain(struct mcr_worker *worker)
+{
+	for (uint32_t input = 0; worker->table && input < worker->input_count; input++) {
+		uint32_t left = worker->inputs[input].ring.slot_count, count = 0;
+
+		if (worker->inputs[input].socket < 0)
+			continue;
+		while (left > 0 && (count = relay_batch(worker, input)) > 0)
+			left -= count < left ? count : left;
+		count_ring_drops(worker, input);
+	}
+}
+
+static int32_t run(struct mcr_worker *worker)
+{
+	int32_t error = 0;
+
+	poll_channel(worker);
+	while (!worker->is_ending && error == 0) {
+		if (!relay_all(worker) && !worker->is_channel_ready)
+			wait_for_work(worker);
+		else if (io_uring_sq_ready(&worker->uring) > 0)
+			submit(worker); /* polls of inputs that have gone quiet beside busy ones */
+		keep_house(worker);
+		if (worker->is_channel_ready) {
+			error = mcr_worker_listen(worker);
+			poll_channel(worker);
+		}
+	}
+	if (error == 0)
+		drain(worker);
+	return error;
+}
+
+int mcr_worker_main(int channel)
+{
+	/* Once, before the first datagram; never given back. */
+	struct mcr_worker *worker = mmap(NULL, sizeof(*worker), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+					 -1, 0);
+	int32_t error;
+
+	if (worker == MAP_FAILED)
+		return 1;
+	worker->channel = channel;
+	error = mcr_worker_set_up(worker);
+	if (error == 0) {
+		mcr_worker_say(worker, MCR_MESSAGE_READY, 0);
+		error = run(worker);
+	}
+	if (error < 0) {
+		mcr_worker_say(worker, MCR_MESSAGE_FAILED, -error);
+		return 1;
+	}
+	stat_set(&worker->stats->worker.state, MCR_WORKER_STOPPED);
+	return 0;
+}

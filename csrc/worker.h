@@ -1,0 +1,64 @@
+/*
+ * worker.h - the process that relays: one thread, one io_uring, no allocation after it is ready.
+ *
+ * The loop lives in worker.c, what the supervisor says in worker_control.c.
+ *
+ *              START                 TABLE                     channel closed
+ *     (boot) ---------> set up, READY -------> relaying, ACKNOWLEDGE ------------> drains, exits
+ *                                              ^   |
+ *                                              +---+  INPUT, OUTPUTS, ..., TABLE
+ */
+#ifndef MCR_WORKER_H
+#define MCR_WORKER_H
+
+#include "channel.h"
+#include "egress.h"
+#include "mcr.h"
+#include "packet_ring.h"
+#include "route.h"
+
+#include <liburing.h>
+
+/* The channel's descriptor in a worker process. */
+#define MCR_WORKER_CHANNEL 3
+
+/* Largest frame: 64 KiB of IP, a link header (tunnels and tags included) and the vnet header before it. */
+#define MCR_LARGE_FRAME_BYTES (65536u + 256u)
+
+struct mcr_worker_input {
+	struct mcr_packet_ring ring;
+	int32_t socket; /* -1: not in use */
+	int is_ready; /* frames may be there: to be looked at */
+	uint64_t progress; /* slots to note with the next submission */
+};
+
+struct mcr_worker {
+	struct io_uring uring;
+	struct mcr_stats *stats;
+	const struct mcr_table *table; /* NULL before the first */
+	int32_t channel;
+	int is_channel_ready;
+	int is_ending;
+	uint32_t file_count; /* of the registered table */
+	uint32_t input_count; /* highest index in use, and one */
+	uint64_t housekeeping_ns;
+	struct mcr_worker_input inputs[MCR_INPUTS_MAX];
+	struct mcr_egress egress;
+	struct mcr_parcel parcel;
+	uint8_t large_frame[MCR_LARGE_FRAME_BYTES];
+	uint8_t discarded[64]; /* where the kernel puts the beginning of what is taken off a queue */
+};
+
+/* Runs a worker until its channel closes. Return: the process' exit status; 1 after MCR_MESSAGE_FAILED. */
+int mcr_worker_main(int channel);
+
+/* Takes START and sets everything up. Return: 0 or -errno with mcr_error(). */
+int32_t mcr_worker_set_up(struct mcr_worker *worker);
+
+/* Takes all messages that are there. Sets is_ending when the channel has closed. Return: 0 or -errno. */
+int32_t mcr_worker_listen(struct mcr_worker *worker);
+
+/* Says something to the supervisor; that it is gone is noticed elsewhere. */
+void mcr_worker_say(const struct mcr_worker *worker, enum mcr_message_type type, int32_t error);
+
+#endif
