@@ -1,0 +1,266 @@
+/*
+ * Reading what a user typed; see options.h. Parsers are pure but for mcr_find_interface(), and
+ * print nothing: the tool knows which option it was and says so.
+ */
+#include "options.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <ifaddrs.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define YEAR_S UINT64_C(31536000)
+
+/* Set by the signal handler: the one thing here that lasts, as a signal is the process's. */
+static volatile sig_atomic_t is_stopped;
+
+int32_t mcr_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
+{
+	uint64_t number = 0;
+
+	if (!*text)
+		return -EINVAL;
+	for (const char *at = text; *at; at++) {
+		if (*at < '0' || *at > '9')
+			return -EINVAL;
+	}
+	for (; *text; text++) {
+		if (__builtin_mul_overflow(number, 10u, &number) ||
+		    __builtin_add_overflow(number, (uint64_t)(*text - '0'), &number))
+			return -ERANGE;
+	}
+	if (number < min || number > max)
+		return -ERANGE;
+	*value = number;
+	return 0;
+}
+
+/*
+ * Read `digits[.digits]` times @scale and leave in @end what follows. Nine places after the
+ * point are what a nanosecond needs; a tenth that is not 0 is refused with what is below 1.
+ */
+static int32_t parse_decimal(const char *text, uint64_t scale, const char **end, uint64_t *value)
+{
+	uint64_t whole = 0, part = 0, unit = scale;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		if (__builtin_mul_overflow(whole, 10u, &whole) ||
+		    __builtin_add_overflow(whole, (uint64_t)(*text - '0'), &whole))
+			return -ERANGE;
+	}
+	if (*text == '.') {
+		text++;
+		if (*text < '0' || *text > '9')
+			return -EINVAL;
+		for (; *text >= '0' && *text <= '9'; text++) {
+			const uint64_t digit = (uint64_t)(*text - '0');
+
+			if (unit % 10 && digit)
+				return -ERANGE;
+			unit /= 10;
+			part += digit * unit;
+		}
+	}
+	if (__builtin_mul_overflow(whole, scale, &whole) ||
+	    __builtin_add_overflow(whole, part, &whole))
+		return -ERANGE;
+	*end = text;
+	*value = whole;
+	return 0;
+}
+
+int32_t mcr_parse_rate(const char *text, uint64_t max, uint64_t *value)
+{
+	const char last = *text ? text[strlen(text) - 1] : '\0';
+	const uint64_t scale = last == 'k' ? 1000 : last == 'M' ? 1000000 : 1;
+	const char *end = NULL;
+	uint64_t rate = 0;
+	const int32_t status = parse_decimal(text, scale, &end, &rate);
+
+	if (status < 0)
+		return status;
+	if (scale > 1 && *end == last)
+		end++;
+	if (*end)
+		return -EINVAL;
+	if (rate > max)
+		return -ERANGE;
+	*value = rate;
+	return 0;
+}
+
+int32_t mcr_parse_seconds(const char *text, uint64_t *time_ns)
+{
+	const char *end = NULL;
+	uint64_t value = 0;
+	const int32_t status = parse_decimal(text, MCR_SECOND_NS, &end, &value);
+
+	if (status < 0)
+		return status;
+	if (*end)
+		return -EINVAL;
+	if (value == 0 || value > YEAR_S * MCR_SECOND_NS)
+		return -ERANGE;
+	*time_ns = value;
+	return 0;
+}
+
+int32_t mcr_parse_address(const char *text, struct in_addr *address)
+{
+	struct in_addr parsed;
+	uint32_t number;
+
+	if (inet_pton(AF_INET, text, &parsed) != 1)
+		return -EINVAL;
+	number = ntohl(parsed.s_addr);
+	if (number < 0x01000000u || number > 0xefffffffu)
+		return -ERANGE;
+	*address = parsed;
+	return 0;
+}
+
+int32_t mcr_find_interface(const char *text, struct mcr_local_interface *interface)
+{
+	struct mcr_local_interface found = { .index = 0 };
+	struct in_addr wanted = { .s_addr = INADDR_ANY };
+	const bool by_address = inet_pton(AF_INET, text, &wanted) == 1;
+	struct ifaddrs *all;
+
+	if (getifaddrs(&all) < 0)
+		return -errno;
+	for (const struct ifaddrs *one = all; one; one = one->ifa_next) {
+		struct in_addr address = { .s_addr = INADDR_ANY };
+
+		if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET) {
+			struct sockaddr_in in;
+
+			memcpy(&in, one->ifa_addr, sizeof(in));
+			address = in.sin_addr;
+		}
+		if (by_address ? address.s_addr != wanted.s_addr : strcmp(one->ifa_name, text))
+			continue;
+		if (found.address.s_addr == INADDR_ANY)
+			found.address = address;
+		found.index = if_nametoindex(one->ifa_name);
+		snprintf(found.name, sizeof(found.name), "%s", one->ifa_name);
+	}
+	freeifaddrs(all);
+	if (found.index == 0)
+		return -ENODEV;
+	/* An alias label (`eth0:1`) names an address of the interface, not another one. */
+	if (!if_indextoname(found.index, found.name))
+		return -ENODEV;
+	*interface = found;
+	return 0;
+}
+
+struct sockaddr_in mcr_flow_address(struct in_addr group, uint16_t port, bool by_port,
+				    uint32_t flow)
+{
+	const uint32_t address = ntohl(group.s_addr) + (by_port ? 0 : flow);
+	const uint32_t to_port = port + (by_port ? flow : 0);
+
+	return (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(address),
+		.sin_port = htons((uint16_t)to_port),
+	};
+}
+
+int32_t mcr_check_flows(struct in_addr group, uint16_t port, bool by_port, uint64_t flows)
+{
+	const uint64_t address = ntohl(group.s_addr);
+	const uint64_t last = mcr_is_multicast(group) ? 0xefffffffu : 0xdfffffffu;
+
+	if (by_port)
+		return port + flows - 1 > UINT16_MAX ? -ERANGE : 0;
+	return address + flows - 1 > last ? -ERANGE : 0;
+}
+
+static void say(const char *tool, const char *format, va_list arguments)
+{
+	fprintf(stderr, "mcr %s: ", tool);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+}
+
+int mcr_usage_error(const char *tool, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(tool, format, arguments);
+	va_end(arguments);
+	fprintf(stderr, "see mcr %s --help\n", tool);
+	return MCR_EXIT_USAGE;
+}
+
+int mcr_failure(const char *tool, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(tool, format, arguments);
+	va_end(arguments);
+	return MCR_EXIT_FAILED;
+}
+
+int mcr_getopt_error(const char *tool, int refusal, char *const *argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (refusal == ':')
+		return mcr_usage_error(tool, "Option \"%s\" needs a value", word);
+	if (word[0] == '-' && word[1] != '-' && optopt)
+		return mcr_usage_error(tool, "Unknown option \"-%c\"", optopt);
+	if (optopt)
+		return mcr_usage_error(tool, "Option \"%s\" takes no value", word);
+	return mcr_usage_error(tool, "Unknown option \"%s\"", word);
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+	is_stopped = 1;
+}
+
+void mcr_catch_signals(void)
+{
+	/* No SA_RESTART: a wait is to end. */
+	const struct sigaction action = { .sa_handler = on_signal };
+
+	is_stopped = 0;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+bool mcr_is_stopped(void)
+{
+	return is_stopped;
+}
+
+void mcr_raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= files.rlim_max)
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+int32_t mcr_choose(const char *text, const char *const *words)
+{
+	for (int32_t i = 0; words[i]; i++) {
+		if (!strcmp(text, words[i]))
+			return i;
+	}
+	return -EINVAL;
+}
