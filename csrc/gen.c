@@ -1,0 +1,562 @@
+/*
+ * `mcr gen`: paces and sends. A flow has a connected socket of its own, so that the kernel looks
+ * up its route once and so that each flow has a source port, as real senders do; above
+ * FLOW_SOCKETS_MAX flows they share one unconnected socket, for descriptors are a limited good.
+ *
+ * The unit of sending is a run: consecutive datagrams of one flow, in one call. Payloads are
+ * never assembled: the kernel gathers each from its header and a slice of the filling table.
+ * A sequence number is used up, and the digest moves on, when the kernel has taken the datagram.
+ */
+#include "gen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base.h"
+#include "mcr.h"
+
+#define FLOW_SOCKETS_MAX 1024u
+#define RUN_MAX 64u /* segments of one UDP_SEGMENT send; kernels before 6.9 take no more */
+#define GSO_RATE_MIN 100000u /* below this single sends keep up, and look like single senders */
+#define SEND_BUFFER_BYTES (8 << 20)
+#define SPIN_NS 10000u /* what waking from a sleep costs; the rest of the wait is spun */
+#define CATCH_UP_NS 10000000u /* a longer lag is not made up for: it would be a burst */
+#define RETRY_NS 1000000u
+#define ERRORS_MAX 16u
+
+struct gen_flow {
+	struct sockaddr_in to;
+	int fd;
+	uint64_t sequence; /* of the next datagram */
+	uint64_t digest;
+};
+
+struct gen_error {
+	int32_t number;
+	uint64_t count;
+};
+
+/* One run on its way: everything that a call needs, for every datagram of it. */
+struct run {
+	struct mcr_traffic_header headers[RUN_MAX];
+	uint64_t hashes[RUN_MAX];
+	uint8_t wire[RUN_MAX][MCR_TRAFFIC_HEADER_BYTES];
+	struct iovec pieces[RUN_MAX][2];
+	struct mmsghdr messages[RUN_MAX];
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CMSG_SPACE(sizeof(uint16_t))];
+	} control;
+};
+
+struct gen {
+	struct mcr_gen_options options;
+	struct gen_flow *flows;
+	uint32_t flow_index; /* whose turn it is */
+	uint32_t turn; /* datagrams of each flow in this round over all of them */
+	uint32_t turn_left; /* datagrams until the next flow's turn */
+	uint32_t run_max;
+	bool is_shared; /* all flows use flows[0].fd */
+	bool gso;
+	uint64_t stream;
+	uint64_t limit; /* datagrams to send */
+	uint64_t sent;
+	uint64_t bytes;
+	uint64_t waits; /* times that a full socket made gen wait */
+	uint64_t start_ns;
+	uint64_t end_ns; /* no sending after it */
+	uint64_t elapsed_ns;
+	struct gen_error errors[ERRORS_MAX];
+	struct run run;
+	struct mcr_filling filling;
+};
+
+static void sleep_until(uint64_t time_ns)
+{
+	const struct timespec until = {
+		.tv_sec = (time_t)(time_ns / MCR_SECOND_NS),
+		.tv_nsec = (long)(time_ns % MCR_SECOND_NS),
+	};
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
+static int open_socket(struct gen *gen, const struct sockaddr_in *to, int *opened)
+{
+	const struct mcr_gen_options *options = &gen->options;
+	const struct ip_mreqn from = {
+		.imr_address = options->interface.address,
+		.imr_ifindex = (int)options->interface.index,
+	};
+	const uint32_t unicast_index = htonl(options->interface.index);
+	const struct sockaddr_in source = {
+		.sin_family = AF_INET,
+		.sin_addr = options->interface.address,
+		.sin_port = htons(options->source_port),
+	};
+	const int on = 1, ttl = options->ttl, unicast_ttl = ttl ? ttl : 1;
+	const int buffer = SEND_BUFFER_BYTES;
+	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return mcr_failure("gen", "Cannot open a socket: %s", strerror(errno));
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof(buffer)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+	/* IP_RECVERR: without it the kernel hides that a queue of the device was full. */
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &from, sizeof(from)) < 0 ||
+	    setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof(ttl)) < 0 ||
+	    setsockopt(fd, IPPROTO_IP, IP_TTL, &unicast_ttl, sizeof(unicast_ttl)) < 0 ||
+	    setsockopt(fd, IPPROTO_IP, IP_UNICAST_IF, &unicast_index, sizeof(unicast_index)) < 0 ||
+	    setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)) < 0) {
+		mcr_failure("gen", "Cannot set up a socket to send on \"%s\": %s",
+			    options->interface.name, strerror(errno));
+		goto failed;
+	}
+	if (bind(fd, (const struct sockaddr *)&source, sizeof(source)) < 0) {
+		mcr_failure("gen", "Cannot send from port %u of \"%s\": %s", options->source_port,
+			    options->interface.name, strerror(errno));
+		goto failed;
+	}
+	if (!gen->is_shared && connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0) {
+		mcr_failure("gen", "Cannot send on \"%s\" to %s: %s", options->interface.name,
+			    inet_ntoa(to->sin_addr), strerror(errno));
+		goto failed;
+	}
+	*opened = fd;
+	return MCR_EXIT_DONE;
+
+failed:
+	close(fd);
+	return MCR_EXIT_FAILED;
+}
+
+static int open_flows(struct gen *gen)
+{
+	const struct mcr_gen_options *options = &gen->options;
+
+	gen->is_shared = options->flows > FLOW_SOCKETS_MAX;
+	mcr_raise_file_limit();
+	for (uint32_t i = 0; i < options->flows; i++) {
+		struct gen_flow *flow = &gen->flows[i];
+
+		flow->to = mcr_flow_address(options->group, options->port, options->flows_by_port,
+					    i);
+		flow->digest = MCR_DIGEST_START;
+		if (gen->is_shared && i > 0) {
+			flow->fd = gen->flows[0].fd;
+			continue;
+		}
+		if (open_socket(gen, &flow->to, &flow->fd) != MCR_EXIT_DONE)
+			return MCR_EXIT_FAILED;
+	}
+	return MCR_EXIT_DONE;
+}
+
+static void count_error(struct gen *gen, int32_t number)
+{
+	for (uint32_t i = 0; i < ERRORS_MAX; i++) {
+		struct gen_error *error = &gen->errors[i];
+
+		if (error->count && error->number != number)
+			continue;
+		error->number = number;
+		error->count++;
+		return;
+	}
+}
+
+/* Lay out @count datagrams of @flow: all but their send times. */
+static void prepare_run(struct gen *gen, uint32_t flow_index, uint32_t count)
+{
+	const struct mcr_gen_options *options = &gen->options;
+	const uint64_t sequence = gen->flows[flow_index].sequence;
+	struct run *run = &gen->run;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct mcr_traffic_header *header = &run->headers[i];
+		uint32_t offset = 0;
+
+		header->stream = gen->stream;
+		header->sequence = sequence + i;
+		header->flow = flow_index;
+		header->length =
+			mcr_sizes_pick(&options->sizes, gen->stream, flow_index, sequence + i);
+		header->version = MCR_TRAFFIC_VERSION;
+		header->flags = options->verify ? MCR_TRAFFIC_FILLED : 0;
+		if (options->verify)
+			offset = mcr_filling_offset(gen->stream, flow_index, sequence + i);
+		run->pieces[i][0].iov_base = run->wire[i];
+		run->pieces[i][0].iov_len = MCR_TRAFFIC_HEADER_BYTES;
+		run->pieces[i][1].iov_base = gen->filling.bytes + offset;
+		run->pieces[i][1].iov_len = header->length - MCR_TRAFFIC_HEADER_BYTES;
+	}
+}
+
+static void stamp_run(struct run *run, uint32_t from, uint32_t count)
+{
+	const uint64_t now = clock_ns(CLOCK_REALTIME);
+
+	for (uint32_t i = from; i < count; i++) {
+		run->headers[i].sent_ns = now;
+		run->hashes[i] = mcr_traffic_hash(&run->headers[i]);
+		mcr_traffic_write(run->wire[i], &run->headers[i], run->hashes[i]);
+	}
+}
+
+/* Hand datagrams @from to @count of the run to the kernel. Return how many it took, or -errno. */
+static int32_t submit_run(struct gen *gen, struct gen_flow *flow, uint32_t from, uint32_t count)
+{
+	struct run *run = &gen->run;
+	const bool in_one = gen->gso && count - from > 1;
+	const uint32_t messages = in_one ? 1 : count - from;
+	const uint32_t pieces = in_one ? 2 * (count - from) : 2;
+	long status;
+
+	/* The kernel reads 64-bit lengths where musl declares 32 bits and padding, which its own
+	 * sendmmsg() works around with a call for each message. Zeroed padding serves as well.
+	 */
+	memset(run->messages, 0, messages * sizeof(run->messages[0]));
+	for (uint32_t i = 0; i < messages; i++) {
+		struct msghdr *message = &run->messages[i].msg_hdr;
+
+		message->msg_iov = run->pieces[from + i];
+		/* int in musl, size_t in glibc */
+		message->msg_iovlen = (__typeof__(message->msg_iovlen))pieces;
+		if (gen->is_shared) {
+			message->msg_name = &flow->to;
+			message->msg_namelen = sizeof(flow->to);
+		}
+	}
+	if (in_one) {
+		struct msghdr *message = &run->messages[0].msg_hdr;
+		struct cmsghdr *control = &run->control.align;
+		const uint16_t segment = run->headers[0].length;
+
+		memset(&run->control, 0, sizeof(run->control));
+		message->msg_control = &run->control;
+		message->msg_controllen = sizeof(run->control);
+		control->cmsg_level = SOL_UDP;
+		control->cmsg_type = UDP_SEGMENT;
+		control->cmsg_len = CMSG_LEN(sizeof(segment));
+		memcpy(CMSG_DATA(control), &segment, sizeof(segment));
+	}
+	status = syscall(SYS_sendmmsg, flow->fd, run->messages, messages, MSG_DONTWAIT);
+	if (status < 0)
+		return -errno;
+	return in_one ? (int32_t)(count - from) : (int32_t)status;
+}
+
+static void commit_run(struct gen *gen, struct gen_flow *flow, uint32_t from, uint32_t count)
+{
+	const struct run *run = &gen->run;
+
+	for (uint32_t i = from; i < count; i++) {
+		gen->bytes += run->headers[i].length;
+		if (gen->options.verify)
+			flow->digest = mcr_digest_next(flow->digest, run->hashes[i], 0);
+	}
+	flow->sequence += count - from;
+	gen->sent += count - from;
+}
+
+static bool is_over(const struct gen *gen)
+{
+	return mcr_is_stopped() || clock_ns(CLOCK_MONOTONIC) >= gen->end_ns;
+}
+
+static bool is_gso_refusal(int32_t status)
+{
+	return status == -EIO || status == -EINVAL || status == -EMSGSIZE ||
+	       status == -EOPNOTSUPP;
+}
+
+/* A first send that fails will not get better; later, an interface may come back. */
+static bool is_passing(const struct gen *gen, int32_t status)
+{
+	if (status == -ENOBUFS || status == -ENOMEM)
+		return true;
+	return gen->sent > 0 && status != -EINVAL && status != -EMSGSIZE && status != -EACCES;
+}
+
+/*
+ * Send @count datagrams of one flow, waiting where the socket is full. Return how many were sent:
+ * fewer when it is over, or after an error that may pass; -errno after one that will not.
+ */
+static int32_t send_run(struct gen *gen, uint32_t flow_index, uint32_t count)
+{
+	struct gen_flow *flow = &gen->flows[flow_index];
+	uint32_t done = 0;
+
+	prepare_run(gen, flow_index, count);
+	while (done < count) {
+		struct pollfd writable = { .fd = flow->fd, .events = POLLOUT };
+		int32_t status;
+
+		stamp_run(&gen->run, done, count);
+		status = submit_run(gen, flow, done, count);
+		if (status > 0) {
+			commit_run(gen, flow, done, done + (uint32_t)status);
+			done += (uint32_t)status;
+			continue;
+		}
+		if (status == -EAGAIN) {
+			gen->waits++;
+			poll(&writable, 1, 100);
+			if (is_over(gen))
+				break;
+			continue;
+		}
+		/* A host's answer to an earlier datagram; this one was not tried. */
+		if (status == -ECONNREFUSED) {
+			count_error(gen, -status);
+			continue;
+		}
+		if (gen->gso && count - done > 1 && is_gso_refusal(status) &&
+		    gen->options.gso == MCR_GEN_GSO_AUTO) {
+			gen->gso = false;
+			continue;
+		}
+		count_error(gen, -status);
+		if (!is_passing(gen, status))
+			return status;
+		sleep_until(clock_ns(CLOCK_MONOTONIC) + RETRY_NS);
+		break;
+	}
+	return (int32_t)done;
+}
+
+/*
+ * How many datagrams each flow sends in its turn of a round over all flows. With a count, the
+ * last rounds get shorter, so that no flow sends more than one datagram more than another.
+ */
+static uint32_t turn_length(const struct gen *gen)
+{
+	const uint32_t flows = gen->options.flows;
+	const uint64_t share = (gen->limit - gen->sent) / flows;
+	uint64_t turn = gen->options.rate ? gen->options.burst / flows : gen->run_max;
+
+	if (turn > gen->run_max)
+		turn = gen->run_max;
+	if (turn > share)
+		turn = share;
+	return turn ? (uint32_t)turn : 1;
+}
+
+/* Send up to @count datagrams, flow after flow. Return 0, or -errno. */
+static int32_t send_burst(struct gen *gen, uint64_t count)
+{
+	while (count && !mcr_is_stopped()) {
+		uint32_t run;
+		int32_t status;
+
+		if (gen->turn_left == 0) {
+			gen->flow_index = (gen->flow_index + 1) % gen->options.flows;
+			if (gen->flow_index == 0)
+				gen->turn = turn_length(gen);
+			gen->turn_left = gen->turn;
+		}
+		run = count < gen->turn_left ? (uint32_t)count : gen->turn_left;
+		status = send_run(gen, gen->flow_index, run);
+		if (status < 0)
+			return status;
+		gen->turn_left -= (uint32_t)status;
+		count -= (uint64_t)status;
+		if ((uint32_t)status < run)
+			break;
+	}
+	return 0;
+}
+
+/*
+ * Wait until datagram number gen->sent is due. A lag is made up for, up to CATCH_UP_NS of it; the
+ * schedule moves by what is beyond. Return when gen->sent is due, or it is over.
+ */
+static void wait_until_due(struct gen *gen)
+{
+	__extension__ typedef unsigned __int128 wide;
+	const uint64_t after = (uint64_t)((wide)gen->sent * MCR_SECOND_NS / gen->options.rate);
+	const uint64_t due = gen->start_ns + after;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	if (now > due + CATCH_UP_NS) {
+		gen->start_ns += now - due - CATCH_UP_NS;
+		return;
+	}
+	while (now + SPIN_NS < due && !mcr_is_stopped() && now < gen->end_ns) {
+		/* In slices, as a signal may come just before the sleep. */
+		const uint64_t slice = now + MCR_SECOND_NS / 10;
+
+		sleep_until(due - SPIN_NS < slice ? due - SPIN_NS : slice);
+		now = clock_ns(CLOCK_MONOTONIC);
+	}
+	while (now < due && !mcr_is_stopped())
+		now = clock_ns(CLOCK_MONOTONIC);
+}
+
+static int generate(struct gen *gen)
+{
+	const struct mcr_gen_options *options = &gen->options;
+	const uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
+	uint64_t last_slot_ns = 0;
+	int32_t status = 0;
+
+	gen->start_ns = begin_ns;
+	gen->end_ns = UINT64_MAX;
+	if (options->duration_ns)
+		gen->end_ns = begin_ns + options->duration_ns + (options->rate ? CATCH_UP_NS : 0);
+	while (gen->sent < gen->limit && status == 0) {
+		const uint64_t left = gen->limit - gen->sent;
+		uint64_t burst = options->rate ? options->burst : gen->run_max;
+
+		if (options->rate)
+			wait_until_due(gen);
+		if (is_over(gen))
+			break;
+		if (burst > left)
+			burst = left;
+		status = send_burst(gen, burst);
+	}
+	gen->elapsed_ns = clock_ns(CLOCK_MONOTONIC) - begin_ns;
+	/* The interval after the last datagram belongs to the rate as the others do. */
+	if (options->rate)
+		last_slot_ns = (uint64_t)((double)gen->sent * 1e9 / (double)options->rate);
+	if (gen->elapsed_ns < last_slot_ns)
+		gen->elapsed_ns = last_slot_ns;
+	if (status < 0)
+		return mcr_failure("gen", "Cannot send on \"%s\": %s%s", options->interface.name,
+				   strerror(-status),
+				   status == -ENETUNREACH || status == -ENETDOWN ?
+					   " (is the interface up?)" :
+				   is_gso_refusal(status) && options->gso == MCR_GEN_GSO_ON ?
+					   " (it may refuse segmentation: try --gso auto)" :
+					   "");
+	return MCR_EXIT_DONE;
+}
+
+static void print_json(const struct gen *gen, double seconds, double rate)
+{
+	printf("{\"sent\":%llu,\"bytes\":%llu,\"seconds\":%.6f,\"rate\":%.1f,"
+	       "\"gso\":%s,\"waits\":%llu,\"stream\":\"%016llx\",\"errors\":{",
+	       (unsigned long long)gen->sent, (unsigned long long)gen->bytes, seconds, rate,
+	       gen->gso ? "true" : "false", (unsigned long long)gen->waits,
+	       (unsigned long long)gen->stream);
+	for (uint32_t i = 0; i < ERRORS_MAX && gen->errors[i].count; i++)
+		printf("%s\"%s\":%llu", i ? "," : "", mcr_error_name(gen->errors[i].number),
+		       (unsigned long long)gen->errors[i].count);
+	printf("},\"flows\":[");
+	for (uint32_t i = 0; i < gen->options.flows; i++) {
+		const struct gen_flow *flow = &gen->flows[i];
+
+		printf("%s{\"flow\":%u,\"group\":\"%s\",\"port\":%u,\"sent\":%llu,\"digest\":",
+		       i ? "," : "", i, inet_ntoa(flow->to.sin_addr), ntohs(flow->to.sin_port),
+		       (unsigned long long)flow->sequence);
+		if (gen->options.verify)
+			printf("\"%016llx\"}", (unsigned long long)flow->digest);
+		else
+			printf("null}");
+	}
+	printf("]}\n");
+}
+
+static void print_table(const struct gen *gen, double seconds, double rate)
+{
+	printf("sent %llu datagrams, %llu bytes in %.3f s: %.0f datagrams/s, %.1f Mbit/s%s\n",
+	       (unsigned long long)gen->sent, (unsigned long long)gen->bytes, seconds, rate,
+	       seconds > 0 ? (double)gen->bytes * 8 / seconds / 1e6 : 0,
+	       gen->gso ? ", in runs (UDP_SEGMENT)" : "");
+	for (uint32_t i = 0; i < ERRORS_MAX && gen->errors[i].count; i++)
+		printf("error %s: %llu times (%s)\n", mcr_error_name(gen->errors[i].number),
+		       (unsigned long long)gen->errors[i].count,
+		       strerror(gen->errors[i].number));
+	printf("%6s  %-21s %14s  %s\n", "flow", "destination", "sent", "digest");
+	for (uint32_t i = 0; i < gen->options.flows; i++) {
+		const struct gen_flow *flow = &gen->flows[i];
+		char to[32];
+
+		snprintf(to, sizeof(to), "%s:%u", inet_ntoa(flow->to.sin_addr),
+			 ntohs(flow->to.sin_port));
+		printf("%6u  %-21s %14llu  ", i, to, (unsigned long long)flow->sequence);
+		if (gen->options.verify)
+			printf("%016llx\n", (unsigned long long)flow->digest);
+		else
+			printf("-\n");
+	}
+}
+
+/* Decide what can be decided before the first datagram. */
+static void plan(struct gen *gen)
+{
+	__extension__ typedef unsigned __int128 wide;
+	const struct mcr_gen_options *options = &gen->options;
+	const bool is_equal = options->sizes.min == options->sizes.max;
+
+	gen->flow_index = options->flows - 1; /* the first turn is flow 0's */
+	gen->limit = options->count;
+	if (options->duration_ns && options->rate) {
+		const wide due = (wide)options->rate * options->duration_ns / MCR_SECOND_NS;
+
+		if (due < gen->limit)
+			gen->limit = (uint64_t)due;
+	}
+	gen->gso = options->gso == MCR_GEN_GSO_ON ||
+		   (options->gso == MCR_GEN_GSO_AUTO && is_equal &&
+		    (options->rate == 0 || options->rate >= GSO_RATE_MIN));
+	gen->run_max = RUN_MAX;
+	if (gen->gso && RUN_MAX * options->sizes.max > MCR_TRAFFIC_LENGTH_MAX)
+		gen->run_max = MCR_TRAFFIC_LENGTH_MAX / options->sizes.max;
+}
+
+static int run_gen(struct gen *gen)
+{
+	double seconds, rate;
+	int status;
+
+	if (getrandom(&gen->stream, sizeof(gen->stream), 0) != sizeof(gen->stream))
+		return mcr_failure("gen", "Cannot draw a stream number: %s", strerror(errno));
+	mcr_filling_init(&gen->filling);
+	plan(gen);
+	status = open_flows(gen);
+	if (status != MCR_EXIT_DONE)
+		return status;
+	mcr_catch_signals();
+	prctl(PR_SET_TIMERSLACK, 1UL);
+
+	status = generate(gen);
+	seconds = (double)gen->elapsed_ns / 1e9;
+	rate = seconds > 0 ? (double)gen->sent / seconds : 0;
+	if (gen->options.json)
+		print_json(gen, seconds, rate);
+	else
+		print_table(gen, seconds, rate);
+	return status;
+}
+
+int mcr_gen_main(int argc, char **argv)
+{
+	struct gen *gen = calloc(1, sizeof(*gen));
+	int status = MCR_EXIT_FAILED;
+
+	if (!gen)
+		return mcr_failure("gen", "Cannot start: %s", strerror(ENOMEM));
+	status = mcr_gen_options_parse(argc, argv, &gen->options);
+	if (status == MCR_OPTIONS_RUN) {
+		gen->flows = calloc(gen->options.flows, sizeof(*gen->flows));
+		status = gen->flows ? run_gen(gen) :
+				      mcr_failure("gen", "Cannot start: %s", strerror(ENOMEM));
+	}
+	/* Sockets are closed by the exit that follows. */
+	free(gen->flows);
+	free(gen);
+	return status;
+}
