@@ -1,0 +1,264 @@
+/* The command line of `mcr sink`. */
+#include "sink.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "traffic.h"
+
+static const char help[] =
+	"Usage: mcr sink --interface NAME|ADDRESS --group ADDRESS --port N [options]\n"
+	"\n"
+	"Receive what mcr gen sends: count it, verify it, measure its latency.\n"
+	"\n"
+	"Example: until nothing came for 2 seconds, as JSON\n"
+	"  mcr sink --interface eth1 --group 239.2.2.2 --port 6000 --idle 2 -j\n"
+	"\n"
+	"  --interface NAME|ADDRESS  interface to join on, by name or by its IPv4 address\n"
+	"  --group ADDRESS           group to join, or an own address; repeatable, up to 64\n"
+	"  --port N                  port to listen on\n"
+	"  --flows N                 consecutive destinations from each group on (default: 1)\n"
+	"  --flows-by group|port     which are group + N, or port + N (default: group)\n"
+	"  --count N                 end after N datagrams of gen (default: no end)\n"
+	"  --idle SECONDS            end when none has come for so long since the last one;\n"
+	"                            the first may take any time (default: no end)\n"
+	"  --timeout SECONDS         end after this time in any case (default: no end)\n"
+	"  --interval SECONDS        report progress so often: on stderr, or with -j as a JSON\n"
+	"                            object a line with \"final\": false (default: never)\n"
+	"  --expect N                fail (exit 1) unless exactly N came, none of them lost,\n"
+	"                            duplicated, reordered or corrupt\n"
+	"  --verify on|off           verify every byte and chain a digest per flow; off only\n"
+	"                            checks the headers (default: on)\n"
+	"  --counters                join, but read nothing: count by the interface's counters,\n"
+	"                            at rates that no socket can follow; counts all that the\n"
+	"                            interface receives, takes Ethernet and IPv4 for granted\n"
+	"  --size N                  with --counters: bytes of payload per datagram, to tell\n"
+	"                            their number (default: unknown)\n"
+	"  -j, --json                print the summary as one JSON object\n"
+	"  -h, --help                print this text\n"
+	"\n"
+	"Prints \"ready\" on stderr once it listens. SIGINT and SIGTERM end it with its summary.\n"
+	"Latency is the kernel's receive time less gen's send time: between hosts it is as good\n"
+	"as their clocks. Exit status: 0 done (also when there was loss), 1 failed, 2 usage.\n";
+
+static const struct option long_options[] = {
+	{ "interface", required_argument, NULL, 'i' },
+	{ "group", required_argument, NULL, 'g' },
+	{ "port", required_argument, NULL, 'p' },
+	{ "flows", required_argument, NULL, 'f' },
+	{ "flows-by", required_argument, NULL, 'F' },
+	{ "count", required_argument, NULL, 'c' },
+	{ "idle", required_argument, NULL, 'I' },
+	{ "timeout", required_argument, NULL, 'T' },
+	{ "interval", required_argument, NULL, 'n' },
+	{ "expect", required_argument, NULL, 'e' },
+	{ "verify", required_argument, NULL, 'v' },
+	{ "counters", no_argument, NULL, 'C' },
+	{ "size", required_argument, NULL, 's' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int refuse(const char *option, const char *text, const char *wanted)
+{
+	return mcr_usage_error("sink", "Cannot use %s \"%s\": expected %s", option, text, wanted);
+}
+
+static int take_number(const char *option, const char *text, uint64_t min, uint64_t max,
+		       uint64_t *value)
+{
+	if (mcr_parse_number(text, min, max, value) == 0)
+		return MCR_OPTIONS_RUN;
+	return mcr_usage_error("sink",
+			       "Cannot use %s \"%s\": expected a whole number from %llu to %llu",
+			       option, text, (unsigned long long)min, (unsigned long long)max);
+}
+
+static int take_time(const char *option, const char *text, uint64_t *time_ns)
+{
+	if (mcr_parse_seconds(text, time_ns) == 0)
+		return MCR_OPTIONS_RUN;
+	return refuse(option, text, "seconds above 0, such as 10 or 0.5");
+}
+
+static int take_group(const char *text, struct mcr_sink_options *options)
+{
+	struct in_addr group;
+
+	if (mcr_parse_address(text, &group) < 0)
+		return refuse("--group", text, "an IPv4 address such as 239.1.1.1");
+	for (uint32_t i = 0; i < options->group_count; i++) {
+		if (options->groups[i].s_addr == group.s_addr)
+			return refuse("--group", text, "each group once");
+	}
+	if (options->group_count == MCR_SINK_GROUPS_MAX)
+		return refuse("--group", text, "no more than 64 of them");
+	options->groups[options->group_count++] = group;
+	return MCR_OPTIONS_RUN;
+}
+
+static int take_value(int option, const char *text, struct mcr_sink_options *options)
+{
+	uint64_t value = 0;
+	int status;
+
+	switch (option) {
+	case 'g':
+		return take_group(text, options);
+	case 'p':
+		status = take_number("--port", text, 1, UINT16_MAX, &value);
+		options->port = (uint16_t)value;
+		return status;
+	case 'f':
+		status = take_number("--flows", text, 1, MCR_SINK_SOCKETS_MAX, &value);
+		options->flows = (uint32_t)value;
+		return status;
+	case 's':
+		status = take_number("--size", text, 1, MCR_TRAFFIC_LENGTH_MAX, &value);
+		options->size = (uint32_t)value;
+		return status;
+	case 'c':
+		return take_number("--count", text, 1, UINT64_MAX - 1, &options->count);
+	case 'e':
+		return take_number("--expect", text, 0, UINT64_MAX - 1, &options->expect);
+	case 'I':
+		return take_time("--idle", text, &options->idle_ns);
+	case 'T':
+		return take_time("--timeout", text, &options->timeout_ns);
+	default:
+		assert(option == 'n');
+		return take_time("--interval", text, &options->interval_ns);
+	}
+}
+
+static int take_manner(int option, const char *text, struct mcr_sink_options *options)
+{
+	static const char *const orders[] = { "group", "port", NULL };
+	static const char *const switches[] = { "off", "on", NULL };
+	int32_t choice;
+
+	switch (option) {
+	case 'F':
+		choice = mcr_choose(text, orders);
+		if (choice < 0)
+			return refuse("--flows-by", text, "group or port");
+		options->flows_by_port = choice == 1;
+		break;
+	case 'v':
+		choice = mcr_choose(text, switches);
+		if (choice < 0)
+			return refuse("--verify", text, "on or off");
+		options->verify = choice == 1;
+		break;
+	case 'C':
+		options->counters = true;
+		break;
+	case 'j':
+		options->json = true;
+		break;
+	default:
+		return take_value(option, text, options);
+	}
+	return MCR_OPTIONS_RUN;
+}
+
+/* Ranges that overlap would bind two sockets to one destination, and count all twice. */
+static int check_ranges(const struct mcr_sink_options *options)
+{
+	const uint64_t span = options->flows_by_port ? 1 : options->flows;
+
+	if (options->group_count * options->flows > MCR_SINK_SOCKETS_MAX)
+		return mcr_usage_error("sink", "Cannot listen to %u groups of %u flows: "
+					       "expected no more than %u together",
+				       options->group_count, options->flows, MCR_SINK_SOCKETS_MAX);
+	for (uint32_t i = 0; i < options->group_count; i++) {
+		const uint64_t low = ntohl(options->groups[i].s_addr);
+
+		if (mcr_check_flows(options->groups[i], options->port, options->flows_by_port,
+				    options->flows) < 0)
+			return mcr_usage_error("sink", "Cannot listen to %u flows by %s: "
+						       "the last would leave the range",
+					       options->flows,
+					       options->flows_by_port ? "port" : "group");
+		for (uint32_t j = 0; j < i; j++) {
+			const uint64_t other = ntohl(options->groups[j].s_addr);
+
+			if (low < other + span && other < low + span)
+				return mcr_usage_error("sink", "Cannot listen to ranges of %u "
+							       "groups that overlap",
+						       options->flows);
+		}
+	}
+	return MCR_OPTIONS_RUN;
+}
+
+/* Checks that need more than one option, once all are read. */
+static int complete(const char *interface, struct mcr_sink_options *options)
+{
+	int32_t status;
+
+	if (!interface)
+		return mcr_usage_error("sink", "Cannot receive: --interface is missing");
+	if (options->group_count == 0)
+		return mcr_usage_error("sink", "Cannot receive: --group is missing");
+	if (options->port == 0)
+		return mcr_usage_error("sink", "Cannot receive: --port is missing");
+	if (options->size && !options->counters)
+		return mcr_usage_error("sink", "Cannot use --size without --counters");
+	if (options->counters && options->expect != UINT64_MAX)
+		return mcr_usage_error("sink", "Cannot use --expect with --counters: "
+					       "they know nothing of single datagrams");
+	if (options->counters && options->count != UINT64_MAX && options->size == 0)
+		return mcr_usage_error("sink", "Cannot use --count with --counters without --size");
+	status = check_ranges(options);
+	if (status != MCR_OPTIONS_RUN)
+		return status;
+
+	status = mcr_find_interface(interface, &options->interface);
+	if (status == -ENODEV)
+		return mcr_failure("sink",
+				   "Cannot join on \"%s\": no interface has this name or address",
+				   interface);
+	if (status < 0)
+		return mcr_failure("sink", "Cannot list the interfaces: %s", strerror(-status));
+	return MCR_OPTIONS_RUN;
+}
+
+int mcr_sink_options_parse(int argc, char **argv, struct mcr_sink_options *options)
+{
+	const char *interface = NULL;
+	int option;
+
+	*options = (struct mcr_sink_options){
+		.flows = 1,
+		.count = UINT64_MAX,
+		.expect = UINT64_MAX,
+		.verify = true,
+	};
+	optind = 0;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":jh", long_options, NULL)) != -1) {
+		int status = MCR_OPTIONS_RUN;
+
+		if (option == '?' || option == ':')
+			return mcr_getopt_error("sink", option, argv);
+		if (option == 'h') {
+			fputs(help, stdout);
+			return MCR_EXIT_DONE;
+		}
+		if (option == 'i')
+			interface = optarg;
+		else
+			status = take_manner(option, optarg, options);
+		if (status != MCR_OPTIONS_RUN)
+			return status;
+	}
+	if (optind < argc)
+		return mcr_usage_error("sink", "Unexpected argument \"%s\": all are options",
+				       argv[optind]);
+	return complete(interface, options);
+}
