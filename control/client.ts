@@ -1,0 +1,118 @@
+/**
+ * The client's side of the control socket.
+ *
+ * @module
+ */
+import { messageOf, NoDaemonError } from "./error.ts";
+import { readLines } from "./lines.ts";
+import { type MethodName, type Methods, parseReply, type Reply } from "./protocol.ts";
+import { resolveSocketPath } from "./socket_path.ts";
+
+/** Bytes in one reply line; a string of JavaScript cannot be longer. */
+const REPLY_BYTES_MAX = 1 << 29;
+
+interface Call {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Connects to the supervisor.
+ *
+ * Throws a `NoDaemonError` when none listens there.
+ *
+ * @param path the control socket; where it usually is unless given
+ *
+ * @example
+ * ```ts ignore
+ * using client = await connect();
+ * const { rules } = await client.call("rule.list", {});
+ * ```
+ */
+export async function connect(path: string = resolveSocketPath(undefined, "client")): Promise<Client> {
+  try {
+    return new Client(await Deno.connect({ transport: "unix", path }));
+  } catch (error) {
+    const nobody = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused;
+    if (nobody) {
+      const message = `Cannot reach the supervisor on "${path}": nobody listens there; start one with "mcr run"`;
+      throw new NoDaemonError(message, { cause: error });
+    }
+    const advice = error instanceof Deno.errors.PermissionDenied ? '; be root or in the group "mcr"' : "";
+    throw new Error(`Cannot connect to "${path}": ${messageOf(error)}${advice}`, { cause: error });
+  }
+}
+
+/** A connection to the supervisor, for any number of calls, also at the same time. Dispose it to disconnect. */
+export class Client implements Disposable {
+  readonly #stream: Deno.UnixConn;
+  readonly #calls = new Map<number, Call>();
+  #lastId = 0;
+  #writing: Promise<void> = Promise.resolve();
+  /** Why no call can be answered any more. */
+  #ended: Error | null = null;
+
+  /** Use {@linkcode connect}. */
+  constructor(stream: Deno.UnixConn) {
+    this.#stream = stream;
+    this.#readReplies();
+  }
+
+  /**
+   * Calls a method of the supervisor.
+   *
+   * Rejects with a `ControlError` when the supervisor refuses, and with an `Error` when it goes away before it answers.
+   */
+  call<Name extends MethodName>(method: Name, params: Methods[Name]["params"]): Promise<Methods[Name]["result"]> {
+    if (this.#ended !== null) return Promise.reject(this.#ended);
+    const id = ++this.#lastId;
+    const answer = new Promise<unknown>((resolve, reject) => this.#calls.set(id, { resolve, reject }));
+    this.#writing = this.#writing.then(() =>
+      this.#write(JSON.stringify({ jsonrpc: "2.0", id, method, params }) + "\n")
+    );
+    return answer as Promise<Methods[Name]["result"]>;
+  }
+
+  /** Disconnects; calls that were not answered reject. */
+  [Symbol.dispose](): void {
+    if (this.#ended !== null) return;
+    this.#end(new Error("Cannot wait for the supervisor's answer: the client is closed"));
+  }
+
+  async #write(line: string): Promise<void> {
+    try {
+      for (let rest = new TextEncoder().encode(line); rest.length > 0;) {
+        rest = rest.subarray(await this.#stream.write(rest));
+      }
+    } catch {
+      // The supervisor closed the connection; the reader finds out with what last words.
+    }
+  }
+
+  async #readReplies(): Promise<void> {
+    let why = "Cannot get an answer: the supervisor closed the connection";
+    try {
+      for await (const line of readLines(this.#stream, REPLY_BYTES_MAX)) this.#settle(parseReply(line));
+    } catch (error) {
+      why = `Cannot get an answer from the supervisor: ${messageOf(error)}`;
+    }
+    this.#end(new Error(why));
+  }
+
+  #settle(reply: Reply): void {
+    // An error that answers no request is about the connection: it is all that will ever come.
+    if (reply.id === null && "error" in reply) return this.#end(reply.error);
+    const call = this.#calls.get(reply.id as number);
+    this.#calls.delete(reply.id as number);
+    if ("error" in reply) call?.reject(reply.error);
+    else call?.resolve(reply.result);
+  }
+
+  #end(why: Error): void {
+    if (this.#ended !== null) return;
+    this.#ended = why;
+    this.#stream.close();
+    for (const call of this.#calls.values()) call.reject(why);
+    this.#calls.clear();
+  }
+}

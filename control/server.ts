@@ -1,0 +1,80 @@
+/**
+ * The control socket's server: takes clients in, gives each a `Connection`, and lets them go when it is disposed.
+ *
+ * @module
+ */
+import { Connection } from "./connection.ts";
+import { answerLine } from "./dispatch.ts";
+import { ControlError, messageOf } from "./error.ts";
+import type { Log } from "./log.ts";
+import type { MethodTable } from "./protocol.ts";
+
+/** Clients connected at a time. */
+export const CLIENTS_MAX = 256;
+
+/** Clients above the limit that are being told so; any more are closed without a word. */
+const REJECTED_MAX = 64;
+
+/** The pause after a client could not be taken in, so that a lack of descriptors does not become a busy loop. */
+const ACCEPT_PAUSE_MS = 100;
+
+/** Serves `methods` to whoever connects. */
+export class Server implements AsyncDisposable {
+  readonly #listener: Deno.UnixListener;
+  readonly #methods: MethodTable;
+  readonly #log: Log;
+  readonly #connections = new Set<Connection>();
+  readonly #tasks = new Set<Promise<void>>();
+  readonly #accepting: Promise<void>;
+  #rejectedCount = 0;
+  #isStopping = false;
+
+  /** Starts serving; owns the listener from now on. */
+  constructor(listener: Deno.UnixListener, methods: MethodTable, log: Log) {
+    this.#listener = listener;
+    this.#methods = methods;
+    this.#log = log;
+    this.#accepting = this.#accept();
+  }
+
+  /** Stops taking clients in, answers what is in progress, closes. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isStopping) {
+      this.#isStopping = true;
+      this.#listener.close();
+    }
+    await this.#accepting;
+    await Promise.all([...this.#connections].map((connection) => connection.stop()));
+    await Promise.all(this.#tasks);
+  }
+
+  async #accept(): Promise<void> {
+    while (!this.#isStopping) {
+      try {
+        this.#welcome(await this.#listener.accept());
+      } catch (error) {
+        if (this.#isStopping) return;
+        this.#log(`Cannot take in a client: ${messageOf(error)}`, "warning");
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
+      }
+    }
+  }
+
+  #welcome(stream: Deno.UnixConn): void {
+    const connection = new Connection(stream, (line) => answerLine(line, this.#methods, this.#log));
+    if (this.#connections.size >= CLIENTS_MAX) {
+      if (this.#rejectedCount >= REJECTED_MAX) return stream.close();
+      this.#rejectedCount++;
+      const refusal = new ControlError("limit", `Cannot serve another client: ${CLIENTS_MAX} are connected, the limit`);
+      this.#follow(connection.reject(refusal).finally(() => this.#rejectedCount--));
+      return;
+    }
+    this.#connections.add(connection);
+    this.#follow(connection.serve().finally(() => this.#connections.delete(connection)));
+  }
+
+  #follow(task: Promise<void>): void {
+    this.#tasks.add(task);
+    task.finally(() => this.#tasks.delete(task));
+  }
+}
