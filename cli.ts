@@ -1,0 +1,90 @@
+/**
+ * The command line `mcr`: finds the command, runs it, writes what it returns. The only module that writes to standard
+ * output and standard error.
+ *
+ * @module
+ */
+import { COMMANDS } from "./control/commands/mod.ts";
+import { findCommand } from "./control/commands/help.ts";
+import { messageOf, NoDaemonError, UsageError } from "./control/error.ts";
+import { commandHelp, overview } from "./control/help.ts";
+import { VERSION } from "./control/version.ts";
+
+/** Where texts go: the process's own streams, or a test's. */
+export interface Terminal {
+  /** Writes data. */
+  write(text: string): Promise<void>;
+  /** Writes a message, at once. */
+  notice(text: string): void;
+}
+
+/** Exit statuses; scripts rely on them. */
+const STATUS = { done: 0, failed: 1, usage: 2, noDaemon: 3 } as const;
+
+/** Runs `mcr` with these arguments and resolves with its exit status. */
+export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    const result = await runCommand(args, terminal);
+    if (typeof result === "number") return result;
+    await terminal.write(result);
+    return STATUS.done;
+  } catch (error) {
+    // Whoever read our output has seen enough.
+    if (error instanceof Deno.errors.BrokenPipe) return STATUS.done;
+    terminal.notice(`mcr: ${messageOf(error)}\n`);
+    if (error instanceof UsageError) return STATUS.usage;
+    return error instanceof NoDaemonError ? STATUS.noDaemon : STATUS.failed;
+  }
+}
+
+async function runCommand(args: readonly string[], terminal: Terminal): Promise<string | number> {
+  const { name, rest } = splitVerb(args);
+  if (name === undefined) {
+    if (rest.some(isHelp)) return overview(COMMANDS);
+    if (rest.includes("--version")) return `mcr ${VERSION}\n`;
+    if (rest.length > 0) throw new UsageError(`Cannot use ${rest[0]} without a command; see "mcr help"`);
+    terminal.notice(overview(COMMANDS));
+    return STATUS.usage;
+  }
+  const command = findCommand(name, COMMANDS);
+  const asksForHelp = untilDashes(rest).some(isHelp);
+  if (asksForHelp && !command.isPassedOn) return commandHelp(command);
+  return await command.run(rest, terminal);
+}
+
+/** Options that stand before the command belong to it: `mcr --socket PATH list`. */
+function splitVerb(args: readonly string[]): { name: string | undefined; rest: readonly string[] } {
+  let index = 0;
+  while (index < args.length && args[index]!.startsWith("-")) index += args[index] === "--socket" ? 2 : 1;
+  return { name: args[index], rest: [...args.slice(0, index), ...args.slice(index + 1)] };
+}
+
+/** The arguments before `--`, which ends the options. */
+function untilDashes(args: readonly string[]): readonly string[] {
+  const end = args.indexOf("--");
+  return end < 0 ? args : args.slice(0, end);
+}
+
+function isHelp(argument: string): boolean {
+  return argument === "--help" || argument === "-h";
+}
+
+/** The process's own streams. */
+const terminal: Terminal = {
+  async write(text): Promise<void> {
+    for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
+      rest = rest.subarray(await Deno.stdout.write(rest));
+    }
+  },
+  notice(text): void {
+    try {
+      for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
+        rest = rest.subarray(Deno.stderr.writeSync(rest));
+      }
+    } catch {
+      // Nobody reads our messages. That is no reason to stop.
+    }
+  },
+};
+
+if (import.meta.main) Deno.exit(await main(Deno.args, terminal));

@@ -1,0 +1,177 @@
+/**
+ * What a command of the command line is, and how its arguments are read. A command returns its text and writes nothing
+ * itself, so it can be tested without a terminal.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { type Client, connect } from "./client.ts";
+import { ControlError, UsageError } from "./error.ts";
+import { resolveSocketPath } from "./socket_path.ts";
+import { didYouMean } from "./suggest.ts";
+
+/** One option of a command. */
+export interface Option {
+  /** Its name without the dashes. */
+  readonly name: string;
+  /** Other names for the same. */
+  readonly aliases?: readonly string[];
+  /** One letter for the same. */
+  readonly short?: string;
+  /** What its value is called in the help; absent when it takes none. */
+  readonly value?: string;
+  /** Whether it may be given more than once. */
+  readonly isRepeatable?: boolean;
+  /** What it does, for the help. */
+  readonly help: string;
+}
+
+/** What a command can tell the person at the terminal apart from its result. */
+export interface Surroundings {
+  /** Writes to standard error, at once. */
+  readonly notice: (text: string) => void;
+}
+
+/** One command: `mcr NAME`. */
+export interface Command {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  /** How it is called, in one line. */
+  readonly usage: string;
+  /** What it does, in a few words. */
+  readonly summary: string;
+  /** What else there is to know, in lines of at most 78 columns. */
+  readonly details?: string;
+  /** A command line that works. */
+  readonly example: string;
+  readonly options: readonly Option[];
+  /** The most arguments that are no options; none unless given. */
+  readonly positionalsMax?: number;
+  /** Whether another program reads the arguments, `--help` included. */
+  readonly isPassedOn?: boolean;
+
+  /**
+   * Does it. Resolves with the text for standard output or, when something else has done the writing, with the exit
+   * status.
+   *
+   * Throws a `UsageError` for a command line that makes no sense, and anything else when it fails.
+   */
+  run(args: readonly string[], surroundings: Surroundings): Promise<string | number>;
+}
+
+/** The option that all commands have which talk to the supervisor. */
+export const SOCKET_OPTION: Option = {
+  name: "socket",
+  value: "PATH",
+  help: "control socket (default: $MCR_SOCKET, /run/mcr/mcr.sock or $XDG_RUNTIME_DIR/mcr.sock)",
+};
+
+/** The option of all commands that print data. */
+export const JSON_OPTION: Option = {
+  name: "json",
+  short: "j",
+  help: "print the supervisor's answer as one line of JSON",
+};
+
+/** The arguments of one command, read. */
+export class Arguments {
+  readonly positionals: readonly string[];
+  readonly #values: ReadonlyMap<string, readonly string[]>;
+
+  constructor(positionals: readonly string[], values: ReadonlyMap<string, readonly string[]>) {
+    this.positionals = positionals;
+    this.#values = values;
+  }
+
+  /** Whether the option was given. */
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+
+  /** The value of an option that can be given once. */
+  one(name: string): string | undefined {
+    return this.#values.get(name)?.[0];
+  }
+
+  /** The values of an option, in the order given. */
+  all(name: string): readonly string[] {
+    return this.#values.get(name) ?? [];
+  }
+}
+
+type Token = Extract<NonNullable<ReturnType<typeof parseArgs>["tokens"]>[number], { kind: "option" }>;
+
+/** Reads the arguments of a command; throws a `UsageError` that says which one is wrong. */
+export function readArguments(command: Command, args: readonly string[]): Arguments {
+  const names = new Map<string, Option>();
+  const config: Record<string, { type: "string" | "boolean"; short?: string; multiple: true }> = {};
+  for (const option of command.options) {
+    const type = option.value === undefined ? "boolean" : "string";
+    for (const name of [option.name, ...option.aliases ?? []]) {
+      names.set(name, option);
+      config[name] = { type, multiple: true };
+    }
+    if (option.short !== undefined) config[option.name]!.short = option.short;
+  }
+
+  // Not strict: the tokens let us say what is wrong in our own words.
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: config,
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  });
+  const values = new Map<string, string[]>();
+  const positionals: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind === "option") keepOption(token, names, values, command);
+  }
+  const excess = positionals[command.positionalsMax ?? 0];
+  if (excess !== undefined) {
+    throw new UsageError(`Cannot use argument "${excess}" of mcr ${command.name}: expected ${command.usage}`);
+  }
+  return new Arguments(positionals, values);
+}
+
+function keepOption(token: Token, names: Map<string, Option>, values: Map<string, string[]>, command: Command): void {
+  const { rawName, value, inlineValue } = token;
+  const option = names.get(token.name);
+  if (option === undefined) {
+    const hint = didYouMean(rawName, [...names.keys()].map((name) => `--${name}`));
+    throw new UsageError(`Cannot use ${rawName}: mcr ${command.name} has no such option${hint}`);
+  }
+  if (option.value === undefined && value !== undefined) {
+    throw new UsageError(`Cannot use ${rawName} with the value "${value}": it takes none`);
+  }
+  // The next option is not what somebody meant as a value; to mean it, they can write --name=-value.
+  const isMissing = value === undefined || (!inlineValue && /^-./.test(value));
+  if (option.value !== undefined && isMissing) {
+    throw new UsageError(`Cannot use ${rawName} without a value: expected ${rawName} ${option.value}`);
+  }
+  const kept = values.get(option.name) ?? [];
+  if (kept.length > 0 && option.value !== undefined && !option.isRepeatable) {
+    throw new UsageError(`Cannot use ${rawName} "${value}": it was given before, as "${kept[0]}"`);
+  }
+  values.set(option.name, [...kept, value ?? ""]);
+}
+
+/** Runs a check of something on the command line: what it refuses is wrong use, not a refusal by the supervisor. */
+export function asUsage<Result>(check: () => Result): Result {
+  try {
+    return check();
+  } catch (error) {
+    throw error instanceof ControlError ? new UsageError(error.message) : error;
+  }
+}
+
+/** Connects to the supervisor that the arguments, or else the surroundings, name. */
+export async function connectTo(args: Arguments): Promise<Client> {
+  return await connect(resolveSocketPath(args.one("socket"), "client"));
+}
+
+/** A result as the line that `--json` prints. */
+export function jsonLine(result: unknown): string {
+  return JSON.stringify(result) + "\n";
+}

@@ -1,0 +1,132 @@
+/**
+ * `mcr add`: asks the supervisor for one more rule.
+ *
+ * @module
+ */
+import {
+  type Arguments,
+  asUsage,
+  type Command,
+  connectTo,
+  JSON_OPTION,
+  jsonLine,
+  readArguments,
+  SOCKET_OPTION,
+} from "../command.ts";
+import { UsageError } from "../error.ts";
+import type { RuleOutput, RuleSpec, RuleStatus } from "../model.ts";
+import { parseWhole } from "../number.ts";
+import { EXPECTED, isGroup, isInterfaceName, isRuleName, parseOutput, parseRuleSpec } from "../rule.ts";
+
+/** The `add` command. */
+export const add: Command = {
+  name: "add",
+  aliases: ["add-rule"],
+  usage:
+    "mcr add --input-interface IFACE --input-group GROUP --input-port PORT --outputs GROUP:PORT:IFACE[,...] [--name NAME] [--ttl N] [-j] [--socket PATH]",
+  summary: "Add a rule to the running relay",
+  details: `Returns when every worker relays by the new rule. An interface that does not
+exist is no error: the rule waits for it. An output is written as one word,
+GROUP:PORT:IFACE, or as --output-group, --output-port and --output-interface,
+given together and once for each output.`,
+  example: `mcr add --input-interface eth0 --input-group 239.1.1.1 --input-port 5001 \\
+    --outputs 239.2.2.2:6000:eth1,239.2.2.3:6000:eth2 --name camera-1`,
+  options: [
+    { name: "input-interface", aliases: ["in"], value: "IFACE", help: "interface on which the datagrams arrive" },
+    { name: "input-group", aliases: ["group"], value: "GROUP", help: "multicast group they are sent to" },
+    { name: "input-port", aliases: ["port"], value: "PORT", help: "UDP port they are sent to" },
+    {
+      name: "outputs",
+      aliases: ["out"],
+      value: "GROUP:PORT:IFACE[,...]",
+      isRepeatable: true,
+      help: "where to send them again",
+    },
+    { name: "output-interface", value: "IFACE", isRepeatable: true, help: "interface of one output" },
+    { name: "output-group", value: "GROUP", isRepeatable: true, help: "group of one output" },
+    { name: "output-port", value: "PORT", isRepeatable: true, help: "port of one output" },
+    { name: "name", value: "NAME", help: "a name of your own for the rule" },
+    { name: "ttl", value: "N", help: "IP time to live of what is sent (default: that of mcr run)" },
+    JSON_OPTION,
+    SOCKET_OPTION,
+  ],
+
+  async run(args): Promise<string> {
+    const given = readArguments(add, args);
+    const spec = asUsage(() => readRule(given));
+    using client = await connectTo(given);
+    const status = await client.call("rule.add", spec);
+    return given.has("json") ? jsonLine(status) : `rule ${status.id} added${describeWait(status)}\n`;
+  },
+};
+
+function describeWait({ state, waiting_for: names }: RuleStatus): string {
+  if (names.length === 0) return "";
+  const noun = names.length === 1 ? "interface" : "interfaces";
+  return `${state === "pending" ? ", pending" : ""}: waiting for ${noun} ${names.join(", ")}`;
+}
+
+function readRule(given: Arguments): RuleSpec {
+  const input = {
+    interface: takeText(given, "input-interface", isInterfaceName, EXPECTED.interface),
+    group: takeText(given, "input-group", isGroup, EXPECTED.group),
+    port: parsePort("input-port", required(given, "input-port")),
+  };
+  const name = given.one("name");
+  if (name !== undefined && !isRuleName(name)) refuseOption("name", name, EXPECTED.name);
+  const ttl = readTtl(given);
+  const outputs = readOutputs(given).map((output) => ttl === undefined ? output : { ...output, ttl });
+  return parseRuleSpec({ ...(name === undefined ? {} : { name }), input, outputs });
+}
+
+function readOutputs(given: Arguments): RuleOutput[] {
+  const words = given.all("outputs").flatMap((list) => list.split(","));
+  const outputs = [...words.map(parseOutput), ...readOutputTriples(given)];
+  if (outputs.length === 0) {
+    throw new UsageError(`Cannot add a rule without outputs: expected --outputs ${EXPECTED.output}`);
+  }
+  return outputs;
+}
+
+/** Outputs given as three options each: the first of each belong together, then the second, and so on. */
+function readOutputTriples(given: Arguments): RuleOutput[] {
+  const interfaces = given.all("output-interface");
+  const groups = given.all("output-group");
+  const ports = given.all("output-port");
+  if (interfaces.length !== groups.length || groups.length !== ports.length) {
+    throw new UsageError(
+      `Cannot tell the outputs apart: ${interfaces.length} --output-interface, ${groups.length} --output-group and ${ports.length} --output-port, expected the same number of each`,
+    );
+  }
+  return interfaces.map((name, index) => {
+    if (!isInterfaceName(name)) refuseOption("output-interface", name, EXPECTED.interface);
+    const group = groups[index]!;
+    if (!isGroup(group)) refuseOption("output-group", group, EXPECTED.group);
+    return { interface: name, group, port: parsePort("output-port", ports[index]!) };
+  });
+}
+
+function readTtl(given: Arguments): number | undefined {
+  const text = given.one("ttl");
+  if (text === undefined) return undefined;
+  return parseWhole(text, 1, 255) ?? refuseOption("ttl", text, EXPECTED.ttl);
+}
+
+function takeText(given: Arguments, name: string, isGood: (text: string) => boolean, expected: string): string {
+  const text = required(given, name);
+  return isGood(text) ? text : refuseOption(name, text, expected);
+}
+
+function parsePort(name: string, text: string): number {
+  return parseWhole(text, 1, 65535) ?? refuseOption(name, text, EXPECTED.port);
+}
+
+function required(given: Arguments, name: string): string {
+  const text = given.one(name);
+  if (text === undefined) throw new UsageError(`Cannot add a rule without --${name}: expected ${add.usage}`);
+  return text;
+}
+
+function refuseOption(name: string, text: string, expected: string): never {
+  throw new UsageError(`Cannot use --${name} "${text}": expected ${expected}`);
+}

@@ -1,0 +1,34 @@
+/**
+ * All commands, in the order in which the help lists them.
+ *
+ * @module
+ */
+import type { Command } from "../command.ts";
+import { add } from "./add.ts";
+import { makeHelp } from "./help.ts";
+import { interfaces } from "./interfaces.ts";
+import { list } from "./list.ts";
+import { gen, sink } from "./native.ts";
+import { ping } from "./ping.ts";
+import { remove } from "./remove.ts";
+import { run } from "./run.ts";
+import { stats } from "./stats.ts";
+import { version } from "./version.ts";
+import { workers } from "./workers.ts";
+
+const OTHERS: readonly Command[] = [
+  run,
+  add,
+  remove,
+  list,
+  stats,
+  workers,
+  interfaces,
+  ping,
+  gen,
+  sink,
+  version,
+];
+
+/** The commands of `mcr`. */
+export const COMMANDS: readonly Command[] = [...OTHERS, makeHelp(OTHERS)];

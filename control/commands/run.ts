@@ -1,0 +1,116 @@
+/**
+ * `mcr run`: the supervisor, from its options to its end. What it needs besides is loaded when it runs, so that the
+ * other commands start without it.
+ *
+ * @module
+ */
+import { explainOpenFailure } from "../advice.ts";
+import { type Arguments, type Command, readArguments, SOCKET_OPTION, type Surroundings } from "../command.ts";
+import { UsageError } from "../error.ts";
+import { makeLog } from "../log.ts";
+import { parseCores, parseWhole } from "../number.ts";
+import { EXPECTED } from "../rule.ts";
+import { resolveSocketPath } from "../socket_path.ts";
+import { stopSignal } from "../stop_signal.ts";
+
+/** Worker processes of one supervisor. */
+const WORKERS_MAX = 256;
+
+/** Slots of a packet ring unless given: 160 ms at 50,000 datagrams a second, 16 MiB. */
+const RING_SLOTS_DEFAULT = 8192;
+/** 64 slots hold one batch; 2^20 slots of 2048 bytes are 2 GiB. */
+const RING_SLOTS_MIN = 64;
+const RING_SLOTS_MAX = 1 << 20;
+
+/** The `run` command. */
+export const run: Command = {
+  name: "run",
+  usage: "mcr run [--workers N|auto] [--cores LIST] [--ttl N] [--ring-slots N] [--socket PATH]",
+  summary: "Run the relay: the supervisor and its workers",
+  details: `Stays in the foreground and logs to standard error. It takes commands as soon
+as it has printed "mcr: ready on PATH, N worker(s)". SIGTERM or SIGINT ends it
+in good order, a second one at once. It needs CAP_NET_RAW and CAP_NET_ADMIN.`,
+  example: "mcr run --workers 2 --cores 2,3",
+  options: [
+    { name: "workers", value: "N", help: `worker processes, 1 to ${WORKERS_MAX}, or "auto": one a core (default)` },
+    { name: "cores", value: "LIST", help: "cores for the workers, as in 2,3 or 0-3 (default: all we may use)" },
+    { name: "ttl", value: "N", help: "IP time to live where a rule names none, 1 to 255 (default: 1)" },
+    {
+      name: "ring-slots",
+      value: "N",
+      help:
+        `packets that the kernel can hold for a worker and an interface, a power of two from ${RING_SLOTS_MIN} to ${RING_SLOTS_MAX} (default: ${RING_SLOTS_DEFAULT})`,
+    },
+    SOCKET_OPTION,
+  ],
+
+  async run(args, surroundings): Promise<string> {
+    const given = readArguments(run, args);
+    await supervise(readOptions(given), resolveSocketPath(given.one("socket"), "supervisor"), surroundings);
+    return "";
+  },
+};
+
+/** What the command line says about the relay. */
+interface RunOptions {
+  readonly workers: number;
+  readonly cores?: readonly number[];
+  readonly ringSlots: number;
+  readonly ttl: number;
+}
+
+async function supervise(options: RunOptions, path: string, { notice }: Surroundings): Promise<void> {
+  const log = makeLog(notice);
+  using stop = stopSignal(log);
+  const [{ Endpoint }, { Server }, { Supervisor }, { Relay }, { nativeVersion }] = await Promise.all([
+    import("../endpoint.ts"),
+    import("../server.ts"),
+    import("../supervisor.ts"),
+    import("../relay.ts"),
+    import("../../ffi/library.ts"),
+  ]);
+  // The claim comes first: of two supervisors that start together one goes no further. It is given up last.
+  using endpoint = await Endpoint.claim(path);
+  await using relay = await Relay.open({ ...options, onEvent: log }).catch(explainOpenFailure);
+  const supervisor = new Supervisor({ engine: relay, log, abi: nativeVersion().abi });
+  await using _server = new Server(endpoint.listen(log), supervisor.methods, log);
+  log(`ready on ${path}, ${relay.workers().length} worker(s)`);
+  await stop.received;
+}
+
+function readOptions(given: Arguments): RunOptions {
+  const cores = readCores(given);
+  return {
+    workers: readWorkers(given, cores),
+    ...(cores === undefined ? {} : { cores }),
+    ringSlots: readRingSlots(given),
+    ttl: readWhole(given, "ttl", 1, 255, 1, EXPECTED.ttl),
+  };
+}
+
+/** The number of workers; 0 leaves it to the relay, which knows the cores we may use. */
+function readWorkers(given: Arguments, cores: readonly number[] | undefined): number {
+  if ((given.one("workers") ?? "auto") === "auto") return cores?.length ?? 0;
+  return readWhole(given, "workers", 1, WORKERS_MAX, 0, `a number from 1 to ${WORKERS_MAX}, or "auto"`);
+}
+
+function readCores(given: Arguments): number[] | undefined {
+  const text = given.one("cores");
+  if (text === undefined) return undefined;
+  return parseCores(text) ?? refuse("cores", text, "core numbers as in 2,3 or 0-3, each once");
+}
+
+function readRingSlots(given: Arguments): number {
+  const expected = `a power of two from ${RING_SLOTS_MIN} to ${RING_SLOTS_MAX}`;
+  const slots = readWhole(given, "ring-slots", RING_SLOTS_MIN, RING_SLOTS_MAX, RING_SLOTS_DEFAULT, expected);
+  return (slots & (slots - 1)) === 0 ? slots : refuse("ring-slots", String(slots), expected);
+}
+
+function readWhole(given: Arguments, name: string, min: number, max: number, unset: number, expected: string): number {
+  const text = given.one(name);
+  return text === undefined ? unset : parseWhole(text, min, max) ?? refuse(name, text, expected);
+}
+
+function refuse(name: string, text: string, expected: string): never {
+  throw new UsageError(`Cannot use --${name} "${text}": expected ${expected}`);
+}

@@ -1,0 +1,40 @@
+/**
+ * Controls a running `mcr` from a program: a typed client for its control socket, the rule model, and the checks that
+ * the supervisor itself makes.
+ *
+ * @example Add a rule
+ * ```ts ignore
+ * import { connect, parseOutput } from "@mcr/mcr";
+ *
+ * using client = await connect();
+ * const rule = await client.call("rule.add", {
+ *   input: { interface: "eth0", group: "239.1.1.1", port: 5001 },
+ *   outputs: [parseOutput("239.2.2.2:6000:eth1")],
+ * });
+ * ```
+ *
+ * @module
+ */
+export { type Client, connect } from "./control/client.ts";
+export { ControlError, type ErrorCode, NoDaemonError } from "./control/error.ts";
+export type {
+  Drops,
+  InterfaceStatus,
+  Latency,
+  OutputCounters,
+  Rule,
+  RuleCounters,
+  RuleInput,
+  RuleOutput,
+  RuleSpec,
+  RuleState,
+  RuleStatus,
+  Stats,
+  WorkerCounters,
+  WorkerState,
+  WorkerStatus,
+} from "./control/model.ts";
+export type { MethodName, Methods, Nothing, RuleReference } from "./control/protocol.ts";
+export { parseOutput, parseRuleSpec, ruleId } from "./control/rule.ts";
+export { resolveSocketPath } from "./control/socket_path.ts";
+export { PROTOCOL_VERSION, VERSION } from "./control/version.ts";
