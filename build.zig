@@ -19,16 +19,18 @@ const library_sources: []const []const u8 = &.{
     "channel.c",
     "egress.c",
     "filter.c",
+    "input.c",
     "interfaces.c",
+    "output.c",
     "packet_ring.c",
     "parse.c",
+    "process.c",
     "route.c",
     "sandbox.c",
-    "sockets.c",
-    "spawn.c",
     "stats.c",
     "uring.c",
     "worker.c",
+    "worker_control.c",
 };
 
 /// What only mcr-native has, and the unit tests; its main() is in main.c.
@@ -36,11 +38,13 @@ const native_sources: []const []const u8 = &.{
     "gen.c",
     "gen_options.c",
     "histogram.c",
+    "image.c",
     "launch.c",
     "options.c",
     "sink.c",
     "sink_options.c",
     "traffic.c",
+    "unpack.c",
 };
 
 /// In tests/unit/; main.c there calls them.
