@@ -480,7 +480,7 @@ static void print_table(const struct gen *gen, double seconds, double rate)
 		       (unsigned long long)gen->errors[i].count,
 		       strerror(gen->errors[i].number));
 	printf("%6s  %-21s %14s  %s\n", "flow", "destination", "sent", "digest");
-	for (uint32_t i = 0; i < gen->options.flows; i++) {
+	for (uint32_t i = 0; i < gen->options.flows && i < MCR_TABLE_ROWS_MAX; i++) {
 		const struct gen_flow *flow = &gen->flows[i];
 		char to[32];
 
@@ -492,6 +492,8 @@ static void print_table(const struct gen *gen, double seconds, double rate)
 		else
 			printf("-\n");
 	}
+	if (gen->options.flows > MCR_TABLE_ROWS_MAX)
+		printf("and %u flows more: see -j\n", gen->options.flows - MCR_TABLE_ROWS_MAX);
 }
 
 /* Decide what can be decided before the first datagram. */

@@ -19,6 +19,9 @@
 /* An options parser returns this, which is no exit status, when the tool is to go on and run. */
 #define MCR_OPTIONS_RUN (-1)
 
+/* Rows of a table for people; -j has no limit. */
+#define MCR_TABLE_ROWS_MAX 64u
+
 #define MCR_SECOND_NS UINT64_C(1000000000)
 
 /** An interface of this host and the IPv4 address that it sends from. */

@@ -25,6 +25,7 @@
 #include "traffic.h"
 
 #define BATCH_MAX 32u
+#define BATCHES_MAX 4096u /* 64 MiB hold no more: the smallest datagram counts as 768 bytes */
 /* A superframe at the most, and an odd number of cache lines so that buffers differ in their sets. */
 #define BUFFER_BYTES (65536u + 9 * 64)
 #define RECEIVE_BUFFER_BYTES (64 << 20)
@@ -34,10 +35,8 @@
 #define PAUSE_ROOM_BYTES (4 << 20)
 #define PAUSE_NS 250000
 #define WAIT_NS_MAX 100000000u /* a signal may come between a look at it and a wait */
-#define DRAIN_NS 100000000u
 #define COUNTERS_POLL_NS 10000000u
 #define HEADERS_BYTES 42u /* 14 of Ethernet, 20 of IPv4, 8 of UDP */
-#define TABLE_ROWS_MAX 64u
 
 struct sink_socket {
 	int fd;
@@ -197,8 +196,8 @@ static void account_message(struct sink *sink, uint32_t socket_index, struct mms
 	} while (left && sink->tally.received < sink->options.count);
 }
 
-/* Read one batch. Return how many messages it had. */
-static uint32_t receive_batch(struct sink *sink, uint32_t socket_index)
+/* Read one batch. Return whether it was a full one, so that there may be more. */
+static bool receive_batch(struct sink *sink, uint32_t socket_index)
 {
 	long got;
 
@@ -217,7 +216,7 @@ static uint32_t receive_batch(struct sink *sink, uint32_t socket_index)
 		      MSG_DONTWAIT, NULL);
 	for (long i = 0; i < got && sink->tally.received < sink->options.count; i++)
 		account_message(sink, socket_index, &sink->messages[i]);
-	return got > 0 ? (uint32_t)got : 0;
+	return got == BATCH_MAX;
 }
 
 /* The kernel's count, not SO_RXQ_OVFL: that comes with the next datagram only, if there is one. */
@@ -334,7 +333,7 @@ static void print_table(const struct sink *sink, const struct sink_totals *total
 		       sink->tally.behind);
 	printf("%6s  %-21s %12s %9s %9s %9s %9s %9s %9s  %s\n", "flow", "destination", "received",
 	       "lost", "reordered", "dup", "corrupt", "p50 us", "p99 us", "digest");
-	for (uint32_t i = 0; i < sink->tally.flow_count && i < TABLE_ROWS_MAX; i++) {
+	for (uint32_t i = 0; i < sink->tally.flow_count && i < MCR_TABLE_ROWS_MAX; i++) {
 		const struct mcr_tally_flow *flow = &sink->tally.flows[i];
 		const struct sockaddr_in *to = &sink->sockets[flow->destination].to;
 		char name[32];
@@ -350,8 +349,8 @@ static void print_table(const struct sink *sink, const struct sink_totals *total
 		else
 			printf("%016" PRIx64 "\n", flow->digest);
 	}
-	if (sink->tally.flow_count > TABLE_ROWS_MAX)
-		printf("and %u flows more: see -j\n", sink->tally.flow_count - TABLE_ROWS_MAX);
+	if (sink->tally.flow_count > MCR_TABLE_ROWS_MAX)
+		printf("and %u flows more: see -j\n", sink->tally.flow_count - MCR_TABLE_ROWS_MAX);
 }
 
 static void report_progress(struct sink *sink, uint64_t now)
@@ -377,15 +376,13 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* What had come when the end came belongs to the result; what keeps coming does not. */
-static void drain(struct sink *sink)
+/* Read what a socket holds, within a bound, so that it ends and other sockets have their turn. */
+static void receive_all(struct sink *sink, uint32_t socket_index)
 {
-	const uint64_t end = clock_ns(CLOCK_MONOTONIC) + DRAIN_NS;
-
-	for (uint32_t i = 0; i < sink->socket_count; i++) {
-		while (sink->tally.received < sink->options.count && receive_batch(sink, i) > 0 &&
-		       clock_ns(CLOCK_MONOTONIC) < end)
-			;
+	for (uint32_t i = 0; i < BATCHES_MAX; i++) {
+		if (sink->tally.received >= sink->options.count ||
+		    !receive_batch(sink, socket_index))
+			return;
 	}
 }
 
@@ -410,7 +407,7 @@ static void receive(struct sink *sink)
 		ready = epoll_wait(sink->epoll, events, (int)array_count(events),
 				   wake > now ? (int)((wake - now) / 1000000) + 1 : 0);
 		for (int i = 0; i < ready; i++)
-			receive_batch(sink, events[i].data.u32);
+			receive_all(sink, events[i].data.u32);
 		now = clock_ns(CLOCK_MONOTONIC);
 		if (sink->tally.received != before && options->idle_ns)
 			idle_end = now + options->idle_ns;
@@ -419,7 +416,9 @@ static void receive(struct sink *sink)
 		if (ready > 0 && sink->may_pause)
 			nanosleep(&pause, NULL);
 	}
-	drain(sink);
+	/* What had come when the end came belongs to the result. */
+	for (uint32_t i = 0; i < sink->socket_count; i++)
+		receive_all(sink, i);
 }
 
 /* Return 0, or MCR_EXIT_FAILED with the interface gone. */
