@@ -42,11 +42,11 @@ function optionLines(options: readonly Option[]): string {
   }).join("\n");
 }
 
-/** Breaks a line at spaces; the lines after the first begin with `indent`. */
+/** Breaks a line at spaces that stand in no brackets; the lines after the first begin with `indent`. */
 function wrap(text: string, indent: string): string {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(/(?<=\S) +/)) {
+  for (const word of text.split(/(?<=\S) +(?![^[]*\])/)) {
     if (line !== "" && line.length + 1 + word.length > WIDTH) {
       lines.push(line);
       line = indent + word;
