@@ -1,0 +1,150 @@
+// Goal: dist/mcr is whole by itself. It runs from anywhere, whatever lies around it, and says so when it is not whole.
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import { MCR_VERSION } from "../../ffi/abi.ts";
+
+const MCR = new URL("../../dist/mcr", import.meta.url).pathname;
+
+interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `mcr help` is the shortest way through the runtime: it reads nothing and asks nobody. */
+async function run(file: string, args: string[], env: Record<string, string> = {}, cwd = "/"): Promise<Result> {
+  const { code, stdout, stderr } = await new Deno.Command(file, { args, env, cwd, stdin: "null" }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** A directory that nobody else can look into, removed after use. */
+class Folder implements AsyncDisposable {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static async create(): Promise<Folder> {
+    const path = await Deno.makeTempDir({ prefix: "mcr-one-file-" });
+    await Deno.chmod(path, 0o700);
+    return new Folder(path);
+  }
+
+  /** A copy of the executable in it. */
+  async copy(): Promise<string> {
+    const file = `${this.path}/mcr`;
+    await Deno.copyFile(MCR, file);
+    return file;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}
+
+async function isBuilt(): Promise<boolean> {
+  try {
+    return (await Deno.stat(MCR)).isFile;
+  } catch {
+    return false;
+  }
+}
+
+const ignore = !await isBuilt();
+const reason = ignore ? " (skipped: dist/mcr is not there, ./dev build makes it)" : "";
+
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name: name + reason, ignore, fn });
+}
+
+test("mcr --version is answered with the version", async () => {
+  deepStrictEqual(await run(MCR, ["--version"]), { code: 0, stdout: `mcr ${MCR_VERSION}\n`, stderr: "" });
+});
+
+test("mcr help comes through the runtime", async () => {
+  const { code, stdout, stderr } = await run(MCR, ["help"]);
+  match(stdout, /\bmcr run\b/);
+  deepStrictEqual({ code, stderr }, { code: 0, stderr: "" });
+});
+
+test("arguments with spaces and dashes arrive as they are", async () => {
+  const { code, stderr } = await run(MCR, ["no such command"]);
+  match(stderr, /no such command/);
+  strictEqual(code, 2);
+});
+
+test("a copy runs from a directory that is closed to others", async () => {
+  await using folder = await Folder.create();
+  deepStrictEqual(await run(await folder.copy(), ["help"]), await run(MCR, ["help"]));
+});
+
+test("the surroundings do not steer the runtime, and it leaves nothing there", async () => {
+  await using folder = await Folder.create();
+  const traps = { "deno.json": "{", "package.json": "{", ".npmrc": "registry=none", ".env": "MCR_LIB=none" };
+  for (const [name, text] of Object.entries(traps)) await Deno.writeTextFile(`${folder.path}/${name}`, text);
+  const env = {
+    DENO_DIR: `${folder.path}/cache`,
+    DENO_V8_FLAGS: "--no-such-flag",
+    NODE_OPTIONS: "--require=/nonexistent",
+    OTEL_DENO: "true",
+    RUST_LOG: "trace",
+    MCR_LIB: "/nonexistent",
+    MCR_NATIVE: "/nonexistent",
+  };
+  deepStrictEqual(await run(MCR, ["help"], env, folder.path), await run(MCR, ["help"]));
+  const left = [...Deno.readDirSync(folder.path)].map(({ name }) => name);
+  deepStrictEqual(left.toSorted(), Object.keys(traps).toSorted());
+});
+
+test("a file that is cut short is refused with a sentence", async () => {
+  await using folder = await Folder.create();
+  const file = await folder.copy();
+  const { size } = await Deno.stat(file);
+  for (const bytes of [size - 1, size - 96, Math.floor(size / 2)]) {
+    await Deno.truncate(file, bytes);
+    const { code, stderr } = await run(file, ["help"]);
+    strictEqual(stderr, "mcr: Cannot start: the executable is cut short or damaged; install it again\n");
+    strictEqual(code, 1);
+  }
+});
+
+test("a trailer that points elsewhere is refused with a sentence", async () => {
+  await using folder = await Folder.create();
+  const path = await folder.copy();
+  {
+    using file = await Deno.open(path, { write: true });
+    await file.seek(-96, Deno.SeekMode.End);
+    await file.write(new Uint8Array(8).fill(0xff));
+  }
+  const { code, stderr } = await run(path, ["help"]);
+  strictEqual(stderr, "mcr: Cannot start: the executable is damaged; install it again\n");
+  strictEqual(code, 1);
+});
+
+test("MCR_RUNTIME=cache unpacks once, for this user only, and runs from there", async () => {
+  await using folder = await Folder.create();
+  const env = { MCR_RUNTIME: "cache", XDG_CACHE_HOME: folder.path };
+  const expected = await run(MCR, ["help"]);
+  deepStrictEqual(await run(MCR, ["help"], env), expected);
+
+  const made = [...Deno.readDirSync(`${folder.path}/mcr`)].map(({ name }) => name);
+  strictEqual(made.length, 1);
+  const unpacked = `${folder.path}/mcr/${made[0]}`;
+  const { mode, ino } = await Deno.stat(unpacked);
+  strictEqual(mode! & 0o777, 0o700);
+
+  deepStrictEqual(await run(MCR, ["help"], env), expected);
+  strictEqual((await Deno.stat(unpacked)).ino, ino);
+
+  await Deno.chmod(unpacked, 0o755);
+  const { code, stderr } = await run(MCR, ["help"], env);
+  match(stderr, /^mcr: Cannot use ".*": it must belong to this user and be closed to others\n$/);
+  strictEqual(code, 1);
+});
+
+test("MCR_RUNTIME refuses what it does not know", async () => {
+  const { code, stderr } = await run(MCR, ["help"], { MCR_RUNTIME: "fast" });
+  strictEqual(stderr, 'mcr: Cannot start: MCR_RUNTIME is "fast", and "map" or "cache" is wanted\n');
+  strictEqual(code, 1);
+});
