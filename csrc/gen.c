@@ -330,6 +330,11 @@ static int32_t send_run(struct gen *gen, uint32_t flow_index, uint32_t count)
 		count_error(gen, -status);
 		if (!is_passing(gen, status))
 			return status;
+		/* Shaping queues cut a run and take a part of it for success. Now that one is full,
+		 * only single sends are told of each datagram's fate.
+		 */
+		if (status == -ENOBUFS && gen->options.gso == MCR_GEN_GSO_AUTO)
+			gen->gso = false;
 		sleep_until(clock_ns(CLOCK_MONOTONIC) + RETRY_NS);
 		break;
 	}

@@ -201,7 +201,7 @@ static int take_load(int option, const char *text, struct mcr_gen_options *optio
 	case 'r':
 		if (mcr_parse_rate(text, MCR_GEN_RATE_MAX, &options->rate) < 0)
 			return refuse("--rate", text,
-				      "datagrams per second up to 1000M, such as 1000, 50k or 1.4M");
+				      "datagrams per second, such as 1000, 50k or 1.4M");
 		break;
 	case 'c':
 		status = take_number("--count", text, 1, UINT64_MAX - 1, &options->count);

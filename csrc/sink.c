@@ -26,7 +26,7 @@
 
 #define BATCH_MAX 32u
 #define BATCHES_MAX 4096u /* 64 MiB hold no more: the smallest datagram counts as 768 bytes */
-/* A superframe at the most, and an odd number of cache lines so that buffers differ in their sets. */
+/* A superframe at most, and 9 cache lines more so that buffers do not share cache sets. */
 #define BUFFER_BYTES (65536u + 9 * 64)
 #define RECEIVE_BUFFER_BYTES (64 << 20)
 /* With room for this much, a pause between batches cannot overflow the socket at 1.4 Mpps: 0.25 ms
@@ -112,7 +112,7 @@ static int open_socket(struct sink *sink, struct sink_socket *socket_)
 		sink->may_pause = false;
 	/* Kernels before 5.0 know no UDP_GRO; datagrams then come one by one. */
 	setsockopt(socket_->fd, SOL_UDP, UDP_GRO, &on, sizeof(on));
-	/* IP_MULTICAST_ALL off: only from the interface joined on, whoever else joined elsewhere. */
+	/* IP_MULTICAST_ALL off: only from the interface joined on, whoever joined elsewhere. */
 	if (setsockopt(socket_->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0 ||
 	    setsockopt(socket_->fd, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof(off)) < 0 ||
 	    (mcr_is_multicast(to->sin_addr) &&
@@ -130,7 +130,7 @@ static int open_socket(struct sink *sink, struct sink_socket *socket_)
 	return join(sink, socket_->fd, to->sin_addr);
 }
 
-/* Joined, but bound to nothing: the network delivers and the kernel finds nobody to queue it for. */
+/* Joined, but bound to nothing: the network delivers, and the kernel has nobody to queue it for. */
 static int open_counting(struct sink *sink, struct sink_socket *socket_)
 {
 	socket_->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -167,13 +167,14 @@ static void account_message(struct sink *sink, uint32_t socket_index, struct mms
 {
 	const uint8_t *payload = message->msg_hdr.msg_iov->iov_base;
 	size_t left = message->msg_len, segment = left;
+	const uint8_t *controls = message->msg_hdr.msg_control;
 	const struct cmsghdr *control;
 	uint64_t arrival_ns = 0;
 
 	/* CMSG_NXTHDR() of musl compares signed with unsigned. */
 	for (size_t at = 0; at + sizeof(*control) <= message->msg_hdr.msg_controllen;
 	     at += CMSG_ALIGN(control->cmsg_len)) {
-		control = (const struct cmsghdr *)((const uint8_t *)message->msg_hdr.msg_control + at);
+		control = (const struct cmsghdr *)(controls + at);
 		if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SO_TIMESTAMPNS) {
 			struct timespec time;
 
@@ -299,8 +300,9 @@ static void print_json(const struct sink *sink, const struct sink_totals *totals
 	       ",\"foreign\":%" PRIu64 ",\"untracked\":%" PRIu64 ",\"socket_drops\":%" PRIu64
 	       ",\"behind\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"seconds\":%.6f,\"rate\":%.1f,",
 	       is_final ? "true" : "false", totals->received, totals->lost, totals->reordered,
-	       totals->duplicated, totals->stale, totals->corrupt, sink->tally.foreign, sink->tally.untracked,
-	       sink->socket_drops, sink->tally.behind, totals->bytes, totals->seconds, totals->rate);
+	       totals->duplicated, totals->stale, totals->corrupt, sink->tally.foreign,
+	       sink->tally.untracked, sink->socket_drops, sink->tally.behind, totals->bytes,
+	       totals->seconds, totals->rate);
 	print_latency(&sink->latency);
 	if (is_final) {
 		printf(",\"flows\":[");
@@ -321,7 +323,8 @@ static void print_table(const struct sink *sink, const struct sink_totals *total
 	       ", stale %" PRIu64 ", corrupt %" PRIu64 ", foreign %" PRIu64 ", untracked %" PRIu64
 	       ", socket drops %" PRIu64 "\n",
 	       totals->received, totals->lost, totals->reordered, totals->duplicated,
-	       totals->stale, totals->corrupt, sink->tally.foreign, sink->tally.untracked, sink->socket_drops);
+	       totals->stale, totals->corrupt, sink->tally.foreign, sink->tally.untracked,
+	       sink->socket_drops);
 	printf("%" PRIu64 " bytes in %.3f s: %.0f datagrams/s, %.1f Mbit/s\n", totals->bytes,
 	       totals->seconds, totals->rate,
 	       totals->seconds > 0 ? (double)totals->bytes * 8 / totals->seconds / 1e6 : 0);
@@ -376,7 +379,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Read what a socket holds, within a bound, so that it ends and other sockets have their turn. */
+/* Read what a socket holds, within a bound: it must end, and other sockets want their turn. */
 static void receive_all(struct sink *sink, uint32_t socket_index)
 {
 	for (uint32_t i = 0; i < BATCHES_MAX; i++) {
@@ -523,8 +526,8 @@ static int check_expectation(const struct sink *sink, const struct sink_totals *
 	if (expect == UINT64_MAX || (totals->received == expect && wrong == 0))
 		return MCR_EXIT_DONE;
 	return mcr_failure("sink",
-			   "Expected %" PRIu64 " datagrams, each once and in order: received %" PRIu64
-			   ", lost %" PRIu64 ", reordered %" PRIu64 ", duplicated %" PRIu64
+			   "Expected %" PRIu64 " datagrams, each once and in order: "
+			   "received %" PRIu64 ", lost %" PRIu64 ", reordered %" PRIu64 ", duplicated %" PRIu64
 			   ", corrupt %" PRIu64,
 			   expect, totals->received, totals->lost, totals->reordered,
 			   totals->duplicated, totals->corrupt);

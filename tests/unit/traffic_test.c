@@ -312,7 +312,8 @@ static void sequence_accounts_as_a_flag_per_number_would(void)
 		memset(model, 0, sizeof(*model));
 		memset(sequence, 0, sizeof(*sequence));
 		for (uint32_t i = 0; i < 20000 && at < MODEL_NUMBERS; i++) {
-			const uint64_t kind = next_random(&state) % 1000, back = next_random(&state);
+			const uint64_t kind = next_random(&state) % 1000;
+			const uint64_t back = next_random(&state);
 			uint64_t number = at;
 
 			if (kind < 150) /* late or again */
