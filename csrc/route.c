@@ -176,10 +176,11 @@ static int table_is_whole(const struct mcr_table *table, uint64_t file_bytes)
 
 int32_t mcr_table_map(int32_t fd, const struct mcr_table **table)
 {
+	const int seals = fcntl(fd, F_GET_SEALS);
 	struct stat file;
 	void *memory;
 
-	if (fstat(fd, &file) < 0 || (fcntl(fd, F_GET_SEALS) & TABLE_SEALS) != TABLE_SEALS)
+	if (fstat(fd, &file) < 0 || seals < 0 || (seals & TABLE_SEALS) != TABLE_SEALS)
 		return mcr_fail(EINVAL, "Cannot take a route table: it is not sealed");
 	if ((uint64_t)file.st_size < sizeof(**table) || (uint64_t)file.st_size > UINT32_MAX)
 		return mcr_fail(EINVAL, "Cannot take a route table: it has %lld bytes", (long long)file.st_size);
