@@ -56,12 +56,13 @@ int32_t mcr_channel_send(int32_t channel, const struct mcr_message *message, con
 
 static void take_descriptors(struct msghdr *header, struct mcr_parcel *parcel)
 {
-	for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
-		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
-			continue;
-		parcel->fd_count = (uint32_t)((part->cmsg_len - CMSG_LEN(0)) / sizeof(int32_t));
-		memcpy(parcel->fds, CMSG_DATA(part), parcel->fd_count * sizeof(int32_t));
-	}
+	const struct cmsghdr *part = CMSG_FIRSTHDR(header);
+
+	/* The kernel puts all descriptors into one part; credentials, the other kind, were not asked for. */
+	if (!part || part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+		return;
+	parcel->fd_count = (uint32_t)((part->cmsg_len - CMSG_LEN(0)) / sizeof(int32_t));
+	memcpy(parcel->fds, CMSG_DATA(part), parcel->fd_count * sizeof(int32_t));
 }
 
 int32_t mcr_channel_take(int32_t channel, struct mcr_parcel *parcel)
@@ -75,10 +76,13 @@ int32_t mcr_channel_take(int32_t channel, struct mcr_parcel *parcel)
 
 	if (length < 0)
 		return mcr_fail(errno, "Cannot read the control channel: %s", strerror(errno));
-	if (length == 0)
-		return 0;
 	parcel->fd_count = 0;
 	take_descriptors(&header, parcel);
+	if (length == 0) {
+		/* The end, or an empty message: whoever sends that says nothing any more, but may have sent files. */
+		mcr_parcel_end(parcel);
+		return 0;
+	}
 	if (length != sizeof(parcel->message) || header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
 		mcr_parcel_end(parcel);
 		return mcr_fail(EBADMSG, "Cannot take a message of %zd bytes: wanted %zu", length,
