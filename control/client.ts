@@ -11,6 +11,9 @@ import { resolveSocketPath } from "./socket_path.ts";
 /** Bytes in one reply line; a string of JavaScript cannot be longer. */
 const REPLY_BYTES_MAX = 1 << 29;
 
+/** No socket, nobody behind it, or somebody who is just leaving. */
+const NOBODY = [Deno.errors.NotFound, Deno.errors.ConnectionRefused, Deno.errors.ConnectionReset];
+
 interface Call {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -33,8 +36,7 @@ export async function connect(path: string = resolveSocketPath(undefined, "clien
   try {
     return new Client(await Deno.connect({ transport: "unix", path }));
   } catch (error) {
-    const nobody = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused;
-    if (nobody) {
+    if (NOBODY.some((reason) => error instanceof reason)) {
       const message = `Cannot reach the supervisor on "${path}": nobody listens there; start one with "mcr run"`;
       throw new NoDaemonError(message, { cause: error });
     }
@@ -67,6 +69,8 @@ export class Client implements Disposable {
     if (this.#ended !== null) return Promise.reject(this.#ended);
     const id = ++this.#lastId;
     const answer = new Promise<unknown>((resolve, reject) => this.#calls.set(id, { resolve, reject }));
+    // Whoever disposes the client without waiting for the answer does not want to hear of it.
+    answer.catch(() => {});
     this.#writing = this.#writing.then(() =>
       this.#write(JSON.stringify({ jsonrpc: "2.0", id, method, params }) + "\n")
     );

@@ -13,7 +13,7 @@ import { formatError, LINE_BYTES_MAX } from "./protocol.ts";
 const REQUESTS_MAX = 64;
 
 /** How long a client that is sent away may take to read its last replies. */
-const FAREWELL_MS_MAX = 1000;
+const FAREWELL_MS_MAX = 500;
 
 /** What comes of a request line: the reply line, or `null` when there is none. */
 export type Reply = string | null;

@@ -29,6 +29,8 @@ export class Supervisor {
   readonly #startedMs = performance.now();
   /** What the engine relays by. Replaced only after it has said so. */
   #rules = RuleSet.EMPTY;
+  /** The rule being removed: no longer shown, for the engine may have forgotten it before it says so. */
+  #leaving: string | null = null;
   /** Settles when the last change asked for has been made or refused. */
   #lastChange: Promise<unknown> = Promise.resolve();
 
@@ -41,14 +43,26 @@ export class Supervisor {
     this.methods = {
       "rule.add": (params) => this.#addRule(params),
       "rule.remove": (params) => this.#removeRule(params),
-      "rule.list": withoutParams(() => ({ rules: [...this.#rules].map((rule) => this.#status(rule)) })),
-      "rule.get": (params) => this.#status(this.#rules.get(parseRuleReference(params))),
+      "rule.list": withoutParams(() => ({ rules: this.#shown().map((rule) => this.#status(rule)) })),
+      "rule.get": (params) => this.#getRule(params),
       "stats.get": withoutParams(() => this.#engine.stats()),
       "worker.list": withoutParams(() => ({ workers: this.#engine.workers() })),
       "interface.list": withoutParams(() => ({ interfaces: this.#engine.interfaces() })),
       "ping": withoutParams(() => ({ pid: Deno.pid, uptime_ms: Math.floor(performance.now() - this.#startedMs) })),
       "version": withoutParams(() => ({ version: VERSION, abi, protocol: PROTOCOL_VERSION })),
     };
+  }
+
+  #shown(): Rule[] {
+    return [...this.#rules].filter(({ id }) => id !== this.#leaving);
+  }
+
+  #getRule(params: unknown): RuleStatus {
+    const rule = this.#rules.get(parseRuleReference(params));
+    if (rule.id === this.#leaving) {
+      throw new ControlError("not_found", `Cannot show rule ${rule.id}: it is being removed`);
+    }
+    return this.#status(rule);
   }
 
   async #addRule(params: unknown): Promise<RuleStatus> {
@@ -67,7 +81,8 @@ export class Supervisor {
     const reference = parseRuleReference(params);
     return await this.#change(async () => {
       const { id } = this.#rules.get(reference);
-      await this.#apply(this.#rules.remove(id), `Cannot remove rule ${id}`);
+      this.#leaving = id;
+      await this.#apply(this.#rules.remove(id), `Cannot remove rule ${id}`).finally(() => this.#leaving = null);
       this.#log(`rule ${id} removed`);
       return { id };
     });

@@ -11,7 +11,7 @@ export const gen: Command = {
   name: "gen",
   usage: "mcr gen OPTION...",
   summary: "Generate multicast datagrams, numbered and time-stamped",
-  example: "mcr gen --interface eth0 --group 239.1.1.1 --port 5001 --rate 1000 --count 10000",
+  example: "mcr gen --interface eth0 --group 239.1.1.1 --port 5001 --rate 1000",
   options: [],
   isPassedOn: true,
   run: (args) => runNative("gen", args),

@@ -18,9 +18,9 @@ const WORKERS_MAX = 256;
 
 /** Slots of a packet ring unless given: 160 ms at 50,000 datagrams a second, 16 MiB. */
 const RING_SLOTS_DEFAULT = 8192;
-/** 64 slots hold one batch; 2^20 slots of 2048 bytes are 2 GiB. */
+/** 64 slots hold one batch; 2^18 slots of 2048 bytes are 512 MiB. */
 const RING_SLOTS_MIN = 64;
-const RING_SLOTS_MAX = 1 << 20;
+const RING_SLOTS_MAX = 1 << 18;
 
 /** The `run` command. */
 export const run: Command = {
@@ -71,7 +71,7 @@ async function supervise(options: RunOptions, path: string, { notice }: Surround
   ]);
   // The claim comes first: of two supervisors that start together one goes no further. It is given up last.
   using endpoint = await Endpoint.claim(path);
-  await using relay = await Relay.open({ ...options, onEvent: log }).catch(explainOpenFailure);
+  await using relay = await Relay.open({ ...options, log }).catch(explainOpenFailure);
   const supervisor = new Supervisor({ engine: relay, log, abi: nativeVersion().abi });
   await using _server = new Server(endpoint.listen(log), supervisor.methods, log);
   log(`ready on ${path}, ${relay.workers().length} worker(s)`);
