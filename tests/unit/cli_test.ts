@@ -1,0 +1,295 @@
+import { deepStrictEqual, equal, match } from "node:assert/strict";
+import { main } from "../../cli.ts";
+import { formatRules } from "../../control/commands/list.ts";
+import { formatDuration } from "../../control/commands/ping.ts";
+import { formatStats } from "../../control/commands/stats.ts";
+import { VERSION } from "../../control/version.ts";
+import { TestSupervisor } from "./fake_engine.ts";
+
+const CLI = new URL("../../cli.ts", import.meta.url).pathname;
+const RULE = ["--input-interface", "eth0", "--input-group", "239.1.1.1", "--input-port", "5001"];
+const ID = "239.1.1.1:5001:eth0";
+
+interface Outcome {
+  readonly status: number;
+  readonly output: string;
+  readonly messages: string;
+}
+
+/** Runs a command line in this process. */
+async function mcr(...args: string[]): Promise<Outcome> {
+  let output = "";
+  let messages = "";
+  const status = await main(args, {
+    write(text): Promise<void> {
+      output += text;
+      return Promise.resolve();
+    },
+    notice(text): void {
+      messages += text;
+    },
+  });
+  return { status, output, messages };
+}
+
+const USAGE_ERRORS: readonly [args: string[], message: RegExp][] = [
+  [["lst"], /^mcr: Cannot run "mcr lst": there is no such command; did you mean "list"\?\n$/],
+  [["frobnicate"], /there is no such command; see "mcr help"\n$/],
+  [["help", "ad"], /Cannot run "mcr ad": .*did you mean "add"\?/],
+  [["list", "--jsn"], /Cannot use --jsn: mcr list has no such option; did you mean "--json"\?/],
+  [["--frobnicate"], /Cannot use --frobnicate without a command/],
+  [["remove"], /Cannot remove a rule without its id or name: expected mcr remove ID\|NAME/],
+  [["add"], /Cannot add a rule without --input-interface: expected mcr add --input-interface/],
+  [["add", ...RULE], /Cannot add a rule without outputs: expected --outputs GROUP:PORT:IFACE/],
+  [["add", ...RULE, "--outputs", ""], /Cannot parse output "": expected GROUP:PORT:IFACE/],
+  [["add", ...RULE, "--outputs", "239.2.2.2:0:eth1"], /the port is "0", expected a port, 1 to 65535/],
+  [
+    ["add", ...RULE, "--out", "239.2.2.2:1:eth1,239.2.2.2:1:eth1"],
+    /Cannot accept outputs\[1\]: it repeats outputs\[0\]/,
+  ],
+  [
+    ["add", ...RULE, "--out", "239.2.2.2:1:a", "--ttl", "256"],
+    /Cannot use --ttl "256": expected a time to live, 1 to 255/,
+  ],
+  [["add", ...RULE, "--out", "239.2.2.2:1:a", "--name", "a b"], /Cannot use --name "a b": expected a name of 1 to 64/],
+  [
+    ["add", "--in", "a/b", "--group", "239.1.1.1", "--port", "1"],
+    /--input-interface "a\/b": expected an interface name/,
+  ],
+  [
+    ["add", "--in", "a", "--group", "10.0.0.1", "--port", "1"],
+    /Cannot use --input-group "10\.0\.0\.1": expected an IPv4/,
+  ],
+  [["add", "--in", "a", "--group", "239.1.1.1", "--port", "65536"], /Cannot use --input-port "65536": expected a port/],
+  [["add-rule", ...RULE, "--output-group", "239.1.1.1"], /0 --output-interface, 1 --output-group and 0 --output-port/],
+  [["run", "--workers", "0"], /Cannot use --workers "0": expected a number from 1 to 256, or "auto"/],
+  [["run", "--cores", "3-1"], /Cannot use --cores "3-1": expected core numbers/],
+  [["run", "--ttl", "0"], /Cannot use --ttl "0": expected a time to live, 1 to 255/],
+  [["run", "--ring-slots", "100"], /Cannot use --ring-slots "100": expected a power of two from 64 to 262144/],
+  [
+    ["list", "--socket", `/${"x".repeat(200)}`],
+    /Cannot use control socket .*a path may have 107 bytes, this one has 201/,
+  ],
+];
+for (const [args, message] of USAGE_ERRORS) {
+  Deno.test(`mcr ${args.join(" ").slice(0, 80)}: wrong use, status 2`, async () => {
+    const { status, output, messages } = await mcr(...args);
+    deepStrictEqual([status, output], [2, ""]);
+    match(messages, message);
+    equal(messages.split("\n").length, 2, "one message, one line");
+  });
+}
+
+Deno.test("mcr without a command shows the overview as a message, status 2", async () => {
+  const { status, output, messages } = await mcr();
+  deepStrictEqual([status, output], [2, ""]);
+  match(messages, /^mcr - relay UDP multicast/);
+});
+
+Deno.test("mcr help, --help and -h say the same, status 0", async () => {
+  const { output } = await mcr("help");
+  for (const args of [["--help"], ["-h"]]) deepStrictEqual(await mcr(...args), { status: 0, output, messages: "" });
+  const ofAdd = (await mcr("help", "add")).output;
+  match(ofAdd, /^usage: mcr add /);
+  for (const args of [["add", "--help"], ["add-rule", "--in", "x", "-h"], ["help", "add-rule"]]) {
+    deepStrictEqual(await mcr(...args), { status: 0, output: ofAdd, messages: "" });
+  }
+});
+
+Deno.test("client commands without a supervisor end with status 3", async () => {
+  const nowhere = ["--socket", "/nonexistent/mcr.sock"];
+  const commands = [["list"], ["stats"], ["workers"], ["interfaces"], ["ping"], ["remove", "x"]];
+  for (const args of [...commands, ["add", ...RULE, "--out", "239.2.2.2:1:a"]]) {
+    const { status, output, messages } = await mcr(...args, ...nowhere);
+    deepStrictEqual([status, output], [3, ""], args[0]);
+    match(messages, /^mcr: Cannot reach the supervisor on "\/nonexistent\/mcr\.sock": nobody listens there; start one/);
+  }
+});
+
+Deno.test("mcr version needs no supervisor and tells of one", async () => {
+  const nowhere = ["--socket", "/nonexistent/mcr.sock"];
+  deepStrictEqual(await mcr("--version"), { status: 0, output: `mcr ${VERSION}\n`, messages: "" });
+  deepStrictEqual(await mcr("version", ...nowhere), { status: 0, output: `mcr ${VERSION}\n`, messages: "" });
+  equal((await mcr("version", "-j", ...nowhere)).output, `{"version":"${VERSION}","protocol":1}\n`);
+  await using supervisor = await TestSupervisor.start();
+  const { output } = await mcr("version", "--socket", supervisor.path);
+  equal(output, `mcr ${VERSION}\nsupervisor ${VERSION}, abi 7, protocol 1\n`);
+});
+
+Deno.test("mcr add, list and remove: one rule's life", async () => {
+  await using supervisor = await TestSupervisor.start();
+  const at = ["--socket", supervisor.path];
+  supervisor.engine.missing.add("eth9");
+  const outputs = ["--outputs", "239.2.2.2:6000:eth1,239.2.2.3:6000:eth2", "--out", "239.2.2.4:6000:eth1"];
+  const added = await mcr("add", ...RULE, ...outputs, "--name", "camera", "--ttl", "4", ...at);
+  deepStrictEqual(added, { status: 0, output: `rule ${ID} added\n`, messages: "" });
+  deepStrictEqual(await mcr("list", ...at), {
+    status: 0,
+    output: `RULE                 NAME    STATE   OUTPUTS
+239.1.1.1:5001:eth0  camera  active  239.2.2.2:6000:eth1 ttl 4
+                                     239.2.2.3:6000:eth2 ttl 4
+                                     239.2.2.4:6000:eth1 ttl 4
+`,
+    messages: "",
+  });
+  deepStrictEqual(await mcr("--socket", supervisor.path, "remove", "camera"), {
+    status: 0,
+    output: `rule ${ID} removed\n`,
+    messages: "",
+  });
+  equal((await mcr("list", ...at)).output, "no rules\n");
+});
+
+Deno.test("mcr add says what a pending rule waits for", async () => {
+  await using supervisor = await TestSupervisor.start();
+  const at = ["--socket", supervisor.path];
+  for (const name of ["eth0", "eth8", "eth9"]) supervisor.engine.missing.add(name);
+  const output = async (...args: string[]): Promise<string> => (await mcr("add", ...args, ...at)).output;
+  equal(await output(...RULE, "--out", "239.2.2.2:1:eth1"), `rule ${ID} added, pending: waiting for interface eth0\n`);
+  const lo = ["--in", "lo", "--group", "239.1.1.1"];
+  equal(
+    await output(...lo, "--port", "1", "--out", "239.2.2.2:1:eth8,239.2.2.2:1:eth9"),
+    "rule 239.1.1.1:1:lo added: waiting for interfaces eth8, eth9\n",
+  );
+});
+
+Deno.test("mcr add-rule takes outputs as three options each", async () => {
+  await using supervisor = await TestSupervisor.start();
+  const first = ["--output-interface", "eth1", "--output-group", "239.2.2.2", "--output-port", "6000"];
+  const second = ["--output-port", "6001", "--output-group", "239.2.2.3", "--output-interface", "eth2"];
+  const { output } = await mcr("add-rule", ...RULE, ...first, ...second, "-j", "--socket", supervisor.path);
+  deepStrictEqual(JSON.parse(output), {
+    id: ID,
+    input: { interface: "eth0", group: "239.1.1.1", port: 5001 },
+    outputs: [
+      { interface: "eth1", group: "239.2.2.2", port: 6000 },
+      { interface: "eth2", group: "239.2.2.3", port: 6001 },
+    ],
+    state: "active",
+    waiting_for: [],
+  });
+});
+
+Deno.test("what the supervisor refuses ends with status 1 and its own words", async () => {
+  await using supervisor = await TestSupervisor.start();
+  const at = ["--socket", supervisor.path];
+  const output = ["--out", "239.2.2.2:6000:eth1"];
+  equal((await mcr("add", ...RULE, ...output, ...at)).status, 0);
+  const cases: readonly [string[], RegExp][] = [
+    [
+      ["add", ...RULE, ...output],
+      /^mcr: Cannot add a rule for eth0 239\.1\.1\.1:5001: rule 239\.1\.1\.1:5001:eth0 has/,
+    ],
+    [
+      ["add", "--in", "eth1", "--group", "239.2.2.2", "--port", "6000", "--out", ID],
+      /would feed its own input: eth1 239\.2\.2\.2:6000 -> eth0 239\.1\.1\.1:5001 -> eth1 239\.2\.2\.2:6000\n$/,
+    ],
+    [["remove", "camera"], /^mcr: Cannot find rule "camera": there is none\n$/],
+  ];
+  for (const [args, message] of cases) {
+    const { status, output, messages } = await mcr(...args, ...at);
+    deepStrictEqual([status, output], [1, ""], args[0]);
+    match(messages, message);
+  }
+});
+
+Deno.test("--json prints the supervisor's answer as one line", async () => {
+  await using supervisor = await TestSupervisor.start();
+  const { engine, path } = supervisor;
+  await mcr("add", ...RULE, "--out", "239.2.2.2:6000:eth1", "--socket", path);
+  const json = async (name: string): Promise<unknown> => {
+    const { output } = await mcr(name, "-j", "--socket", path);
+    equal(output.indexOf("\n"), output.length - 1);
+    return JSON.parse(output);
+  };
+  deepStrictEqual(await json("stats"), engine.stats());
+  deepStrictEqual(await json("workers"), { workers: engine.workers() });
+  deepStrictEqual(await json("interfaces"), { interfaces: engine.interfaces() });
+  equal((await json("list") as { rules: unknown[] }).rules.length, 1);
+  equal((await json("ping") as { pid: number }).pid, Deno.pid);
+});
+
+Deno.test("the tables of stats, workers, interfaces and ping", async () => {
+  await using supervisor = await TestSupervisor.start();
+  const at = ["--socket", supervisor.path];
+  await mcr("add", ...RULE, "--out", "239.2.2.2:6000:eth1", "--name", "camera", ...at);
+  equal(
+    (await mcr("stats", ...at)).output,
+    `RULE                          IN  OUT  DROPPED  P50 us  P99 us
+239.1.1.1:5001:eth0 (camera)  10   10        0      47     120
+  -> 239.2.2.2:6000:eth1      10    9        1
+total                         12   10        2
+
+dropped, by reason:
+  239.1.1.1:5001:eth0 -> 239.2.2.2:6000:eth1: send_full 1
+  total: no_route 2
+`,
+  );
+  equal(
+    (await mcr("workers", ...at)).output,
+    `WORKER  STATE     PID  CORE  RESTARTS  GEN  RECEIVED  RELAYED  DROPPED
+     0  running  4711     3         0    1        12       10        2
+`,
+  );
+  equal(
+    (await mcr("interfaces", ...at)).output,
+    `INTERFACE  INDEX   MTU  STATE  ADDRESSES
+eth0           2  1500  up     10.0.0.1
+`,
+  );
+  match((await mcr("ping", ...at)).output, new RegExp(`^supervisor ${Deno.pid} is up for \\d s\n$`));
+});
+
+Deno.test("formatStats() shows a rule without traffic", () => {
+  const totals = { received: 0, received_bytes: 0, relayed: 0, drops: {} };
+  equal(formatStats({ totals, rules: [] }), "RULE   IN  OUT  DROPPED  P50 us  P99 us\ntotal   0    0        0\n");
+});
+
+Deno.test("formatRules() shows what an unnamed pending rule waits for", () => {
+  const place = { interface: "eth9", group: "239.1.1.1", port: 1 };
+  const text = formatRules([{ id: "x", input: place, outputs: [place], state: "pending", waiting_for: ["eth9"] }]);
+  equal(
+    text,
+    `RULE  NAME  STATE    OUTPUTS
+x     -     pending  239.1.1.1:1:eth9
+                     waiting for eth9
+`,
+  );
+});
+
+Deno.test("formatDuration() shows the two largest units", () => {
+  const cases: readonly [number, string][] = [
+    [0, "0 s"],
+    [59_999, "59 s"],
+    [60_000, "1 min 0 s"],
+    [3_660_000, "1 h 1 min"],
+    [90_000_000, "1 d 1 h"],
+  ];
+  for (const [durationMs, text] of cases) equal(formatDuration(durationMs), text);
+});
+
+/** Runs a command line as a process of its own. */
+async function spawn(command: string, args: string[]): Promise<Outcome> {
+  const { code, stdout, stderr } = await new Deno.Command(command, { args, env: { NO_COLOR: "1" } }).output();
+  const [output, messages] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)) as [string, string];
+  return { status: code, output, messages };
+}
+
+Deno.test("cli.ts ends with the statuses that scripts rely on", async () => {
+  const [usage, noDaemon] = await Promise.all([
+    spawn(Deno.execPath(), ["run", "-A", CLI, "lst"]),
+    spawn(Deno.execPath(), ["run", "-A", CLI, "list", "--socket", "/nonexistent/mcr.sock"]),
+  ]);
+  deepStrictEqual([usage.status, usage.output, noDaemon.status, noDaemon.output], [2, "", 3, ""]);
+  match(usage.messages, /^mcr: Cannot run "mcr lst"/);
+  match(noDaemon.messages, /^mcr: Cannot reach the supervisor/);
+});
+
+Deno.test("cli.ts is quiet when nobody reads its output to the end", async () => {
+  const script = '"$0" run -A "$1" help add | true; echo "${PIPESTATUS[0]}"';
+  deepStrictEqual(await spawn("bash", ["-c", script, Deno.execPath(), CLI]), {
+    status: 0,
+    output: "0\n",
+    messages: "",
+  });
+});

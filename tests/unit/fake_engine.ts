@@ -1,0 +1,149 @@
+/**
+ * An engine that only remembers, and the control socket in front of it: what the tests of the supervisor, the server and
+ * the commands share.
+ *
+ * @module
+ */
+import { type Client, connect } from "../../control/client.ts";
+import { Endpoint } from "../../control/endpoint.ts";
+import type { Engine, RulePlacement } from "../../control/engine.ts";
+import { readLines } from "../../control/lines.ts";
+import type { InterfaceStatus, Rule, Stats, WorkerStatus } from "../../control/model.ts";
+import { Server } from "../../control/server.ts";
+import { Supervisor } from "../../control/supervisor.ts";
+
+const COUNTERS = { received: 12, received_bytes: 15792, relayed: 10, drops: { no_route: 2 } };
+
+/** Remembers every set of rules that was applied. */
+export class FakeEngine implements Engine {
+  /** The ids of each set applied, in order. */
+  readonly applied: string[][] = [];
+  /** Interfaces that are missing. */
+  readonly missing = new Set<string>();
+  /** What the next call of apply() waits for. */
+  gate: Promise<void> | null = null;
+  /** What the next call of apply() fails with. */
+  failure: Error | null = null;
+  #rules: readonly Rule[] = [];
+
+  async apply(rules: readonly Rule[]): Promise<void> {
+    const { gate, failure } = this;
+    this.gate = null;
+    this.failure = null;
+    const before = this.#rules;
+    // As the real one: it knows only the new rules while it waits for the workers.
+    this.#rules = rules;
+    await gate;
+    if (failure !== null) {
+      this.#rules = before;
+      throw failure;
+    }
+    this.applied.push(rules.map(({ id }) => id));
+  }
+
+  placement(id: string): RulePlacement {
+    const rule = this.#rules.find((candidate) => candidate.id === id);
+    if (rule === undefined) throw new Error(`Cannot place rule ${id}: it was never applied`);
+    const names = [rule.input.interface, ...rule.outputs.map((output) => output.interface)];
+    const waiting = [...new Set(names)].filter((name) => this.missing.has(name));
+    return { state: waiting.includes(rule.input.interface) ? "pending" : "active", waiting_for: waiting };
+  }
+
+  stats(): Stats {
+    const rules = this.#rules.map(({ id, name, input, outputs }) => ({
+      id,
+      ...(name === undefined ? {} : { name }),
+      input,
+      received: 10,
+      received_bytes: 13160,
+      relayed: 10,
+      drops: {},
+      latency: { p50_us: 47, p99_us: 120 },
+      outputs: outputs.map((output) => ({ output, due: 10, sent: 9, sent_bytes: 11844, drops: { send_full: 1 } })),
+    }));
+    return { totals: COUNTERS, rules };
+  }
+
+  workers(): readonly WorkerStatus[] {
+    const counters = { restarts: 0, generation: this.applied.length, ...COUNTERS };
+    return [{ index: 0, state: "running", pid: 4711, core: 3, ...counters }];
+  }
+
+  interfaces(): readonly InterfaceStatus[] {
+    return [{ name: "eth0", index: 2, mtu: 1500, up: true, addresses: ["10.0.0.1"] }];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+/** A supervisor behind a real socket in a directory of its own. */
+export class TestSupervisor implements AsyncDisposable {
+  readonly engine = new FakeEngine();
+  readonly log: string[] = [];
+  readonly path: string;
+  readonly #directory: string;
+  readonly #endpoint: Endpoint;
+  readonly #server: Server;
+
+  private constructor(directory: string, endpoint: Endpoint) {
+    const log = (line: string): void => void this.log.push(line);
+    const supervisor = new Supervisor({ engine: this.engine, log, abi: 7 });
+    this.path = endpoint.path;
+    this.#directory = directory;
+    this.#endpoint = endpoint;
+    this.#server = new Server(endpoint.listen(log), supervisor.methods, log);
+  }
+
+  static async start(): Promise<TestSupervisor> {
+    const directory = await Deno.makeTempDir({ prefix: "mcr-" });
+    return new TestSupervisor(directory, await Endpoint.claim(`${directory}/mcr.sock`));
+  }
+
+  connect(): Promise<Client> {
+    return connect(this.path);
+  }
+
+  /** A connection without a client's manners. */
+  async dial(): Promise<RawPeer> {
+    return new RawPeer(await Deno.connect({ transport: "unix", path: this.path }));
+  }
+
+  /** Ends the server, as a signal would. */
+  async stop(): Promise<void> {
+    await this.#server[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    this.#endpoint[Symbol.dispose]();
+    await Deno.remove(this.#directory, { recursive: true });
+  }
+}
+
+/** Bytes out, lines in. */
+export class RawPeer implements Disposable {
+  readonly stream: Deno.UnixConn;
+  readonly #lines: AsyncGenerator<Uint8Array>;
+
+  constructor(stream: Deno.UnixConn) {
+    this.stream = stream;
+    this.#lines = readLines(stream, 1 << 30);
+  }
+
+  /** Sends all of it; rejects when the other side has closed. */
+  async send(data: string | Uint8Array): Promise<void> {
+    let rest = typeof data === "string" ? new TextEncoder().encode(data) : data;
+    while (rest.length > 0) rest = rest.subarray(await this.stream.write(rest));
+  }
+
+  /** The next line as JSON; `null` at the end. */
+  // deno-lint-ignore no-explicit-any
+  async receive(): Promise<any> {
+    const line = await this.#lines.next();
+    return line.done ? null : JSON.parse(new TextDecoder().decode(line.value));
+  }
+
+  [Symbol.dispose](): void {
+    this.stream.close();
+  }
+}

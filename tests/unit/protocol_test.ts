@@ -1,0 +1,102 @@
+import { deepStrictEqual, equal, match } from "node:assert/strict";
+import { answerLine } from "../../control/dispatch.ts";
+import { ControlError, type ErrorCode } from "../../control/error.ts";
+import { formatError, formatResult, type MethodTable, parseReply, RPC_NUMBERS } from "../../control/protocol.ts";
+
+const log: string[] = [];
+
+/** Just enough methods: `ping` answers at once, `rule.remove` later, `rule.get` has a fault. */
+const METHODS = {
+  "ping": () => ({ pid: 1, uptime_ms: 2 }),
+  "rule.remove": () => Promise.resolve({ id: "x" }),
+  "rule.list": () => {
+    throw new ControlError("limit", "Cannot list", "rules");
+  },
+  "rule.get": () => Promise.reject(new TypeError("a fault of ours")),
+} as unknown as MethodTable;
+
+/** The answer to a line, as JSON. */
+async function answer(line: string | Uint8Array): Promise<unknown> {
+  const bytes = typeof line === "string" ? new TextEncoder().encode(line) : line;
+  const reply = await answerLine(bytes, METHODS, (text) => log.push(text));
+  return reply === null ? null : JSON.parse(reply);
+}
+
+Deno.test("answerLine() answers with the id of the request", async () => {
+  for (const id of [1, 0, -5, 1.5, "a", "", null]) {
+    const reply = await answer(JSON.stringify({ jsonrpc: "2.0", id, method: "ping" }));
+    deepStrictEqual(reply, { jsonrpc: "2.0", id, result: { pid: 1, uptime_ms: 2 } });
+  }
+  deepStrictEqual(await answer('{"jsonrpc":"2.0","id":7,"method":"rule.remove"}'), {
+    jsonrpc: "2.0",
+    id: 7,
+    result: { id: "x" },
+  });
+});
+
+Deno.test("answerLine() does not answer notifications, whatever comes of them", async () => {
+  for (const method of ["ping", "rule.remove", "rule.list", "rule.get", "nonsense"]) {
+    equal(await answer(JSON.stringify({ jsonrpc: "2.0", method })), null, method);
+  }
+});
+
+Deno.test("answerLine() answers what needs no waiting at once", () => {
+  const line = new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"ping"}');
+  equal(typeof answerLine(line, METHODS, () => {}), "string");
+});
+
+const BAD_LINES: readonly [what: string, line: string | Uint8Array, number: number, id: unknown, message: RegExp][] = [
+  ["garbage", "garbage", -32700, null, /^Cannot parse the line as JSON: /],
+  ["half an object", '{"jsonrpc":"2.0","id":1', -32700, null, /^Cannot parse the line as JSON/],
+  ["bytes that are no UTF-8", Uint8Array.of(0x22, 0xff, 0x22), -32700, null, /it is not UTF-8/],
+  ["100,000 open brackets", "[".repeat(100_000), -32700, null, /^Cannot parse the line as JSON/],
+  ["a number", "5", -32600, null, /it is no object/],
+  ["null", "null", -32600, null, /it is no object/],
+  ["a batch", '[{"jsonrpc":"2.0","id":1,"method":"ping"}]', -32600, null, /it is a batch, send one object a line/],
+  ["another version", '{"jsonrpc":"1.0","id":4,"method":"ping"}', -32600, 4, /"jsonrpc" is "1\.0", expected "2\.0"/],
+  ["no version", '{"id":4,"method":"ping"}', -32600, 4, /"jsonrpc" is undefined/],
+  ["an id that is none", '{"jsonrpc":"2.0","id":{},"method":"ping"}', -32600, null, /"id" is neither/],
+  ["an endless id", '{"jsonrpc":"2.0","id":1e999,"method":"ping"}', -32600, null, /"id" is neither/],
+  ["no method", '{"jsonrpc":"2.0","id":4}', -32600, 4, /"method" is undefined, expected a string/],
+  ["an unknown method", '{"jsonrpc":"2.0","id":4,"method":"png"}', -32601, 4, /no such method; did you mean "ping"\?/],
+  ["an inherited method", '{"jsonrpc":"2.0","id":4,"method":"toString"}', -32601, 4, /Cannot call "toString"/],
+];
+for (const [what, line, number, id, message] of BAD_LINES) {
+  Deno.test(`answerLine() refuses ${what}`, async () => {
+    // deno-lint-ignore no-explicit-any
+    const reply = await answer(line) as any;
+    deepStrictEqual([reply.jsonrpc, reply.id, reply.error.code], ["2.0", id, number]);
+    match(reply.error.message, message);
+    equal(reply.error.data.code, number === -32601 ? "not_found" : "invalid");
+  });
+}
+
+Deno.test("answerLine() passes refusals on and logs only our own faults", async () => {
+  log.length = 0;
+  deepStrictEqual(await answer('{"jsonrpc":"2.0","id":1,"method":"rule.list"}'), {
+    jsonrpc: "2.0",
+    id: 1,
+    error: { code: -32005, message: "Cannot list", data: { code: "limit", path: "rules" } },
+  });
+  deepStrictEqual(log, []);
+  deepStrictEqual(await answer('{"jsonrpc":"2.0","id":1,"method":"rule.get"}'), {
+    jsonrpc: "2.0",
+    id: 1,
+    error: { code: -32603, message: "a fault of ours", data: { code: "failed" } },
+  });
+  match(log.join(), /^rule\.get failed: TypeError: a fault of ours\n +at .*protocol_test/);
+});
+
+Deno.test("parseReply() reads back what was formatted", () => {
+  const bytes = (line: string): Uint8Array => new TextEncoder().encode(line);
+  deepStrictEqual(parseReply(bytes(formatResult(3, { a: 1 }))), { id: 3, result: { a: 1 } });
+  for (const code of Object.keys(RPC_NUMBERS) as ErrorCode[]) {
+    const error = new ControlError(code, "Cannot do it", "outputs[0].port");
+    deepStrictEqual(parseReply(bytes(formatError(null, error))), { id: null, error });
+  }
+});
+
+Deno.test("every error code has a number of its own", () => {
+  const numbers = Object.values(RPC_NUMBERS);
+  equal(new Set(numbers).size, numbers.length);
+});
