@@ -12,16 +12,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Linux answers these two on any socket. */
-static uint32_t interface_number(int fd, const char *name, unsigned long request)
+/* Linux answers this on any socket. */
+static uint32_t interface_mtu(int fd, const char *name)
 {
 	struct ifreq query;
 
 	memset(&query, 0, sizeof(query));
 	memcpy(query.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
-	if (ioctl(fd, request, &query) < 0)
-		return 0;
-	return (uint32_t)(request == SIOCGIFMTU ? query.ifr_mtu : query.ifr_ifindex);
+	return ioctl(fd, SIOCGIFMTU, &query) < 0 ? 0 : (uint32_t)query.ifr_mtu;
 }
 
 static struct mcr_interface *find_or_add(struct mcr_interface *interfaces, uint32_t *count, uint32_t capacity, int fd,
@@ -41,8 +39,8 @@ static struct mcr_interface *find_or_add(struct mcr_interface *interfaces, uint3
 	added = &interfaces[*count - 1];
 	memset(added, 0, sizeof(*added));
 	memcpy(added->name, name, sizeof(name));
-	added->index = interface_number(fd, name, SIOCGIFINDEX);
-	added->mtu = interface_number(fd, name, SIOCGIFMTU);
+	added->index = if_nametoindex(name);
+	added->mtu = interface_mtu(fd, name);
 	added->flags = address->ifa_flags;
 	return added;
 }

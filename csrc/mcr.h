@@ -138,6 +138,7 @@ struct mcr_rule_stats {
 	uint64_t last_ns; /* CLOCK_REALTIME of the newest datagram's receive timestamp */
 	uint64_t latency[MCR_LATENCY_BUCKETS]; /* kernel receive timestamp to send completion */
 	uint64_t reserved[7];
+	uint64_t drops[MCR_DROPS_MAX];
 };
 
 /* Identity: due = sent + sum of drops, in datagrams. */

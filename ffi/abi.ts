@@ -88,7 +88,7 @@ export const mcr_ring_stats = {
 } as const;
 
 export const mcr_rule_stats = {
-  sizeof: 896,
+  sizeof: 1152,
   received: 0,
   received_bytes: 8,
   relayed: 16,
@@ -99,6 +99,9 @@ export const mcr_rule_stats = {
   reserved: 840,
   reserved_count: 7,
   reserved_stride: 8,
+  drops: 896,
+  drops_count: 32,
+  drops_stride: 8,
 } as const;
 
 export const mcr_output_stats = {
@@ -115,15 +118,15 @@ export const mcr_output_stats = {
 } as const;
 
 export const mcr_stats = {
-  sizeof: 79757824,
+  sizeof: 96535040,
   worker: 0,
   rings: 512,
   rings_count: 1024,
   rings_stride: 64,
   rules: 66048,
   rules_count: 65536,
-  rules_stride: 896,
-  outputs: 58786304,
+  rules_stride: 1152,
+  outputs: 75563520,
   outputs_count: 65536,
   outputs_stride: 320,
 } as const;

@@ -1,0 +1,131 @@
+/**
+ * The supervisor's end of a worker's control channel.
+ *
+ * @module
+ */
+import * as abi from "./abi.ts";
+import { Descriptor } from "./descriptor.ts";
+import { check, errorName, native } from "./library.ts";
+import type { InputSocket } from "./sockets.ts";
+
+/** What a worker says. */
+export type WorkerMessage =
+  | { readonly type: "ready" }
+  | { readonly type: "acknowledge"; readonly generation: number }
+  | { readonly type: "failed"; readonly code: string; readonly text: string };
+
+/** What can be said to a worker beside the type, by the names of `struct mcr_message`. */
+interface Fields {
+  readonly index?: number;
+  readonly count?: number;
+  readonly slot_count?: number;
+  readonly core?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/** A channel; `theirs` is for the process that is spawned. */
+export class Channel implements Disposable {
+  readonly ours: Descriptor;
+  readonly theirs: Descriptor;
+
+  constructor() {
+    const pair = new Int32Array(2);
+    check(native.mcr_channel_open(pair));
+    this.ours = new Descriptor(pair[0]!);
+    this.theirs = new Descriptor(pair[1]!);
+  }
+
+  /** Says who it is, where it runs, as whom, and what it counts on. */
+  start(fields: { readonly index: number; core: number; uid?: number; gid?: number }, stats: Descriptor): void {
+    const { index, core, uid = abi.MCR_KEEP_ID, gid = abi.MCR_KEEP_ID } = fields;
+    this.#send(abi.MCR_MESSAGE_START, { index, core, uid, gid }, [stats.fd]);
+  }
+
+  /** Hands over a ring. */
+  input(index: number, { slotCount, socket, progress }: InputSocket): void {
+    this.#send(abi.MCR_MESSAGE_INPUT, { index, slot_count: slotCount }, [socket.fd, progress.fd]);
+  }
+
+  /** Takes a ring away. */
+  endInput(index: number): void {
+    this.#send(abi.MCR_MESSAGE_INPUT_END, { index });
+  }
+
+  /** Hands over sockets, by index. */
+  outputs(sockets: ReadonlyMap<number, Descriptor>): void {
+    for (const { first, members } of consecutive(sockets)) {
+      this.#send(abi.MCR_MESSAGE_OUTPUTS, { index: first }, members.map((socket) => socket.fd));
+    }
+  }
+
+  /** Takes sockets away. */
+  endOutputs(indexes: Iterable<number>): void {
+    for (const index of indexes) this.#send(abi.MCR_MESSAGE_OUTPUTS_END, { index, count: 1 });
+  }
+
+  /** Hands over the table of a generation. */
+  table(table: Descriptor): void {
+    this.#send(abi.MCR_MESSAGE_TABLE, {}, [table.fd]);
+  }
+
+  /** The next message; undefined when there is none; null when the worker is gone. */
+  receive(): WorkerMessage | null | undefined {
+    const message = new DataView(new ArrayBuffer(abi.mcr_message.sizeof));
+    const status = native.mcr_channel_receive(this.ours.fd, message);
+    if (status === 0) return null;
+    if (status < 0) {
+      const code = errorName(status);
+      if (code === "EAGAIN") return undefined;
+      if (code === "ECONNRESET") return null;
+      check(status);
+    }
+    return readMessage(message);
+  }
+
+  #send(type: number, fields: Fields, fds: readonly number[] = []): void {
+    const message = new DataView(new ArrayBuffer(abi.mcr_message.sizeof));
+    message.setUint32(abi.mcr_message.type, type, true);
+    for (const [name, value] of Object.entries(fields) as [keyof Fields, number][]) {
+      message.setUint32(abi.mcr_message[name], value, true);
+    }
+    check(native.mcr_channel_send(this.ours.fd, message, new Int32Array(fds), fds.length));
+  }
+
+  [Symbol.dispose](): void {
+    this.ours[Symbol.dispose]();
+    this.theirs[Symbol.dispose]();
+  }
+}
+
+function readMessage(message: DataView): WorkerMessage {
+  switch (message.getUint32(abi.mcr_message.type, true)) {
+    case abi.MCR_MESSAGE_READY:
+      return { type: "ready" };
+    case abi.MCR_MESSAGE_ACKNOWLEDGE:
+      return { type: "acknowledge", generation: Number(message.getBigUint64(abi.mcr_message.generation, true)) };
+    default: {
+      const bytes = new Uint8Array(message.buffer, abi.mcr_message.text, abi.mcr_message.text_count);
+      const text = new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
+      return { type: "failed", code: errorName(message.getInt32(abi.mcr_message.error, true)), text };
+    }
+  }
+}
+
+/** Splits sockets into stretches of consecutive indexes that fit one message each. */
+function* consecutive(
+  sockets: ReadonlyMap<number, Descriptor>,
+): Generator<{ readonly first: number; readonly members: Descriptor[] }> {
+  let stretch: { first: number; members: Descriptor[] } | undefined;
+  for (const [index, socket] of [...sockets].toSorted(([a], [b]) => a - b)) {
+    const isNext = stretch !== undefined && index === stretch.first + stretch.members.length &&
+      stretch.members.length < abi.MCR_MESSAGE_FDS_MAX;
+    if (isNext) {
+      stretch!.members.push(socket);
+      continue;
+    }
+    if (stretch !== undefined) yield stretch;
+    stretch = { first: index, members: [socket] };
+  }
+  if (stretch !== undefined) yield stretch;
+}

@@ -1,0 +1,70 @@
+/**
+ * Rules in the form that C takes, and the sealed table that workers forward by.
+ *
+ * @module
+ */
+import * as abi from "./abi.ts";
+import { writeAddress } from "./address.ts";
+import { Descriptor } from "./descriptor.ts";
+import { check, native } from "./library.ts";
+
+/** An output with the numbers that stand for it. */
+export interface NumberedOutput {
+  /** Index of its socket; absent while it has none. */
+  readonly socket?: number | undefined;
+  /** Slot of its counters. */
+  readonly stats: number;
+  /** Largest payload that needs no IP fragments. */
+  readonly segmentMax: number;
+}
+
+/** A rule with the numbers that stand for it. */
+export interface NumberedRule {
+  /** Checked, dotted. */
+  readonly group: string;
+  readonly port: number;
+  /** Index of the input. */
+  readonly input: number;
+  /** Slot of its counters. */
+  readonly stats: number;
+  readonly outputs: readonly NumberedOutput[];
+}
+
+/** `struct mcr_rule[]` and the `struct mcr_output[]` that they refer to. */
+export interface PackedRules {
+  readonly count: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly outputCount: number;
+  readonly outputBytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Writes rules as C reads them. */
+export function packRules(rules: readonly NumberedRule[]): PackedRules {
+  const outputCount = rules.reduce((sum, rule) => sum + rule.outputs.length, 0);
+  const bytes = new Uint8Array(rules.length * abi.mcr_rule.sizeof);
+  const outputBytes = new Uint8Array(outputCount * abi.mcr_output.sizeof);
+  const view = new DataView(bytes.buffer), outputView = new DataView(outputBytes.buffer);
+  let output = 0;
+  rules.forEach((rule, i) => {
+    const at = i * abi.mcr_rule.sizeof;
+    writeAddress(bytes, at + abi.mcr_rule.group, rule.group);
+    view.setUint32(at + abi.mcr_rule.port, rule.port, true);
+    view.setUint32(at + abi.mcr_rule.input, rule.input, true);
+    view.setUint32(at + abi.mcr_rule.stats, rule.stats, true);
+    view.setUint32(at + abi.mcr_rule.output_first, output, true);
+    view.setUint32(at + abi.mcr_rule.output_count, rule.outputs.length, true);
+    for (const { socket, stats, segmentMax } of rule.outputs) {
+      const outputAt = output++ * abi.mcr_output.sizeof;
+      outputView.setUint32(outputAt + abi.mcr_output.socket, socket ?? abi.MCR_NO_SOCKET, true);
+      outputView.setUint32(outputAt + abi.mcr_output.stats, stats, true);
+      outputView.setUint32(outputAt + abi.mcr_output.segment_max, segmentMax, true);
+    }
+  });
+  return { count: rules.length, bytes, outputCount, outputBytes };
+}
+
+/** Makes the table of one generation: a sealed memfd. */
+export function compileTable(generation: number, rules: PackedRules): Descriptor {
+  const { bytes, count, outputBytes, outputCount } = rules;
+  return new Descriptor(check(native.mcr_table_compile(BigInt(generation), bytes, count, outputBytes, outputCount)));
+}
