@@ -1,0 +1,120 @@
+/**
+ * Which counters belong to which rule, and what they say, summed over the workers.
+ *
+ * @module
+ */
+import { MCR_OUTPUTS_MAX, MCR_RULES_MAX } from "../ffi/abi.ts";
+import { DROP_NAMES } from "../ffi/stats_page.ts";
+import type { DropCounts, StatsPage } from "../ffi/stats_page.ts";
+import { emptyHistogram, latencyOf } from "./latency.ts";
+import type { Drops, OutputCounters, Rule, RuleCounters, WorkerCounters } from "./model.ts";
+import { Slots } from "./slots.ts";
+
+/** The slots of one rule. */
+export interface RuleSlots {
+  readonly rule: number;
+  /** In the order of the rule's outputs. */
+  readonly outputs: readonly number[];
+}
+
+/** Gives rules their slots, zeroed, and reads them. */
+export class Counters {
+  readonly #pages: readonly StatsPage[];
+  readonly #rules = new Slots(MCR_RULES_MAX, "rules");
+  readonly #outputs = new Slots(MCR_OUTPUTS_MAX, "outputs");
+
+  constructor(pages: readonly StatsPage[]) {
+    this.#pages = pages;
+  }
+
+  /** Slots for a new rule. Throws with none taken. */
+  take(rule: Rule): RuleSlots {
+    using undo = new DisposableStack();
+    const take = (slots: Slots): number => {
+      const slot = slots.take();
+      undo.defer(() => slots.cancel(slot));
+      return slot;
+    };
+    const taken = { rule: take(this.#rules), outputs: rule.outputs.map(() => take(this.#outputs)) };
+    undo.move();
+    for (const page of this.#pages) {
+      page.clearRule(taken.rule);
+      for (const slot of taken.outputs) page.clearOutput(slot);
+    }
+    return taken;
+  }
+
+  /** Gives up the slots of a rule that no worker was told of. */
+  cancel({ rule, outputs }: RuleSlots): void {
+    this.#rules.cancel(rule);
+    for (const slot of outputs) this.#outputs.cancel(slot);
+  }
+
+  /** Gives up the slots of a rule that the workers' tables no longer have. */
+  release({ rule, outputs }: RuleSlots): void {
+    this.#rules.release(rule);
+    for (const slot of outputs) this.#outputs.release(slot);
+  }
+
+  /** See `Slots.settle`. */
+  settle(): void {
+    this.#rules.settle();
+    this.#outputs.settle();
+  }
+
+  /** What has been counted for a rule. */
+  read(rule: Rule, slots: RuleSlots): RuleCounters {
+    const histogram = emptyHistogram();
+    for (const page of this.#pages) page.addLatency(slots.rule, histogram);
+    const latency = latencyOf(histogram);
+    const sum = (name: "received" | "received_bytes" | "relayed"): number =>
+      total(this.#pages, (page) => page.rule(slots.rule, name));
+    return {
+      id: rule.id,
+      ...(rule.name === undefined ? {} : { name: rule.name }),
+      input: rule.input,
+      received: sum("received"),
+      received_bytes: sum("received_bytes"),
+      relayed: sum("relayed"),
+      drops: nameDrops(this.#pages.map((page) => page.ruleDrops(slots.rule))),
+      ...(latency === undefined ? {} : { latency }),
+      outputs: rule.outputs.map((output, i) => this.#readOutput(output, slots.outputs[i]!)),
+    };
+  }
+
+  #readOutput(output: Rule["outputs"][number], slot: number): OutputCounters {
+    const sum = (name: "due" | "sent" | "sent_bytes"): number => total(this.#pages, (page) => page.output(slot, name));
+    return {
+      output,
+      due: sum("due"),
+      sent: sum("sent"),
+      sent_bytes: sum("sent_bytes"),
+      drops: nameDrops(this.#pages.map((page) => page.outputDrops(slot))),
+    };
+  }
+}
+
+/** The counters of workers, together. */
+export function readWorkers(pages: readonly StatsPage[]): WorkerCounters {
+  const sum = (name: "received" | "received_bytes" | "relayed"): number => total(pages, (page) => page.worker(name));
+  return {
+    received: sum("received"),
+    received_bytes: sum("received_bytes"),
+    relayed: sum("relayed"),
+    drops: nameDrops(pages.map((page) => page.workerDrops())),
+  };
+}
+
+function total(pages: readonly StatsPage[], read: (page: StatsPage) => number): number {
+  return pages.reduce((sum, page) => sum + read(page), 0);
+}
+
+/** Adds drops of several workers by reason; reasons that never occurred are left out. */
+function nameDrops(counts: readonly DropCounts[]): Drops {
+  const drops: Record<string, number> = {};
+  DROP_NAMES.forEach((name, reason) => {
+    const count = counts.reduce((sum, one) => sum + one[reason]!, 0);
+    if (count > 0) drops[name] = count;
+  });
+  return drops;
+}

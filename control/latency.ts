@@ -1,0 +1,40 @@
+/**
+ * Quantiles of the histograms in the statistics pages.
+ *
+ * @module
+ */
+import { MCR_LATENCY_BUCKETS, MCR_LATENCY_FIRST_LOG2, MCR_LATENCY_STEPS } from "../ffi/abi.ts";
+import type { Latency } from "./model.ts";
+
+/** Where a bucket begins, in nanoseconds. */
+function bucketStart(bucket: number): number {
+  const doubling = Math.floor(bucket / MCR_LATENCY_STEPS), step = bucket % MCR_LATENCY_STEPS;
+  return 2 ** (MCR_LATENCY_FIRST_LOG2 + doubling) * (1 + step / MCR_LATENCY_STEPS);
+}
+
+/** The time below which `share` of the counted datagrams lie, in microseconds: interpolated within its bucket. */
+export function quantile(buckets: Float64Array, share: number): number {
+  const total = buckets.reduce((sum, count) => sum + count, 0);
+  let below = 0;
+  for (let i = 0; i < buckets.length; i++) {
+    const count = buckets[i]!;
+    if (count > 0 && below + count >= total * share) {
+      const start = bucketStart(i), within = (total * share - below) / count;
+      return (start + (bucketStart(i + 1) - start) * within) / 1000;
+    }
+    below += count;
+  }
+  return 0;
+}
+
+/** The quantiles that users are shown; undefined before the first datagram. */
+export function latencyOf(buckets: Float64Array): Latency | undefined {
+  if (!buckets.some((count) => count > 0)) return undefined;
+  const rounded = (share: number): number => Math.round(quantile(buckets, share) * 10) / 10;
+  return { p50_us: rounded(0.5), p99_us: rounded(0.99) };
+}
+
+/** An empty histogram. */
+export function emptyHistogram(): Float64Array {
+  return new Float64Array(MCR_LATENCY_BUCKETS);
+}

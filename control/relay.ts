@@ -1,0 +1,333 @@
+/**
+ * The data plane as the supervisor sees it: turns rules and interfaces into sockets, a route table and filters, and
+ * keeps them so while interfaces come and go.
+ *
+ * @module
+ */
+import { NativeError } from "../ffi/error.ts";
+import { InterfaceWatch, listInterfaces } from "../ffi/interfaces.ts";
+import type { NetworkInterface } from "../ffi/interfaces.ts";
+import { Poller } from "../ffi/poller.ts";
+import { packRules } from "../ffi/route_table.ts";
+import type { NumberedRule } from "../ffi/route_table.ts";
+import { CAP_NET_RAW, hasCapability, raiseFilesLimit } from "../ffi/system.ts";
+import { Counters, readWorkers } from "./counters.ts";
+import type { RuleSlots } from "./counters.ts";
+import type { Engine, RulePlacement } from "./engine.ts";
+import { messageOf } from "./error.ts";
+import { InputSet } from "./input_set.ts";
+import type { Input } from "./input_set.ts";
+import type { Log } from "./log.ts";
+import type { InterfaceStatus, Rule, RuleOutput, Stats, WorkerStatus } from "./model.ts";
+import { OutputSet } from "./output_set.ts";
+import type { OutputSocket } from "./output_set.ts";
+import { chooseCores, workerIdentity } from "./worker_place.ts";
+import { WorkerPool } from "./worker_pool.ts";
+
+/** IPv4 and UDP header. */
+const HEADER_BYTES = 28;
+/** What the kernel says of an interface that has gone or is not ready: no reason to refuse a rule. */
+const NOT_READY = ["ENODEV", "ENXIO", "ENETDOWN", "ENETUNREACH", "EADDRNOTAVAIL"];
+
+/** How a relay is set up; nothing of it changes later. */
+export interface RelayOptions {
+  /** How many worker processes; 0 for one a core. */
+  readonly workers: number;
+  /** The cores they are pinned to, in turn; those of the affinity mask when absent. */
+  readonly cores?: readonly number[];
+  /** Slots of each packet ring: a power of two from 64 to 262,144. */
+  readonly ringSlots: number;
+  /** Time to live of what outputs send that name none. */
+  readonly ttl: number;
+  /** Told what happens beside requests: workers that end, interfaces that come. */
+  readonly log: Log;
+}
+
+/** A rule with what it relays by. */
+interface Placed extends RulePlacement {
+  readonly rule: Rule;
+  readonly slots: RuleSlots;
+  /** Absent while its input interface is missing. */
+  readonly input: Input | undefined;
+  /** In the order of the rule's outputs; undefined while the interface is missing. */
+  readonly outputs: readonly ({ readonly socket: OutputSocket; readonly segmentMax: number } | undefined)[];
+}
+
+/** What stays as it is when a change fails. */
+interface Draft {
+  readonly placed: ReadonlyMap<string, Placed>;
+  readonly opened: { readonly inputs: readonly Input[]; readonly outputs: readonly OutputSocket[] };
+}
+
+/** The real engine. */
+export class Relay implements Engine {
+  readonly #options: RelayOptions;
+  readonly #poller: Poller;
+  readonly #pool: WorkerPool;
+  readonly #watch = new InterfaceWatch();
+  readonly #inputs: InputSet;
+  readonly #outputs = new OutputSet();
+  readonly #counters: Counters;
+  #placed: ReadonlyMap<string, Placed> = new Map();
+  /** Settles when the last change has been made or has failed. */
+  #lastChange: Promise<unknown> = Promise.resolve();
+  #isRefreshDue = false;
+
+  private constructor(options: RelayOptions, poller: Poller, pool: WorkerPool) {
+    const pages = pool.workers.map((worker) => worker.page);
+    this.#options = options;
+    this.#poller = poller;
+    this.#pool = pool;
+    this.#inputs = new InputSet(options.ringSlots, pages, options.log);
+    this.#counters = new Counters(pages);
+    poller.watch(this.#watch, () => this.#onInterfaceChange());
+  }
+
+  /**
+   * Starts the workers, with no rules.
+   *
+   * @throws {NativeError} `EPERM` without the capability to open packet sockets, or what a worker met.
+   * @throws {RangeError} when a core or the number of workers is not to be had.
+   */
+  static async open(options: RelayOptions): Promise<Relay> {
+    if (!hasCapability(CAP_NET_RAW)) {
+      throw new NativeError("EPERM", "Cannot open packet sockets: this process lacks CAP_NET_RAW");
+    }
+    const cores = chooseCores(options.workers, options.cores);
+    raiseFilesLimit();
+    await using undo = new AsyncDisposableStack();
+    const poller = undo.use(new Poller());
+    const pool = undo.use(await WorkerPool.open({ poller, log: options.log, cores, identity: workerIdentity() }));
+    undo.move();
+    return new Relay(options, poller, pool);
+  }
+
+  apply(rules: readonly Rule[]): Promise<void> {
+    return this.#inOrder(() => this.#change(rules));
+  }
+
+  placement(id: string): RulePlacement {
+    const placed = this.#placed.get(id);
+    if (placed === undefined) throw new RangeError(`Cannot place rule "${id}": it has not been applied`);
+    return { state: placed.state, waiting_for: placed.waiting_for };
+  }
+
+  stats(): Stats {
+    const totals = readWorkers(this.#pool.workers.map((worker) => worker.page));
+    const rules = [...this.#placed.values()].map(({ rule, slots }) => this.#counters.read(rule, slots));
+    return { totals, rules };
+  }
+
+  workers(): readonly WorkerStatus[] {
+    return this.#pool.workers.map(({ index, state, pid, core, restarts, generation, page }) => ({
+      index,
+      state,
+      ...(pid === undefined ? {} : { pid }),
+      core,
+      restarts,
+      generation,
+      ...readWorkers([page]),
+    }));
+  }
+
+  interfaces(): readonly InterfaceStatus[] {
+    return listInterfaces();
+  }
+
+  #inOrder(change: () => Promise<void>): Promise<void> {
+    const done = this.#lastChange.then(change);
+    this.#lastChange = done.catch(() => {});
+    return done;
+  }
+
+  /** Interfaces change in bursts: one look at all of them answers everything that was reported before it. */
+  #onInterfaceChange(): void {
+    this.#watch.drain();
+    if (this.#isRefreshDue) return;
+    this.#isRefreshDue = true;
+    this.#inOrder(() => {
+      this.#isRefreshDue = false;
+      return this.#refresh();
+    }).catch((error) => this.#options.log(`interfaces have changed, but ${messageOf(error)}`, "error"));
+  }
+
+  async #refresh(): Promise<void> {
+    const before = this.#placed;
+    await this.#change([...before.values()].map(({ rule }) => rule));
+    for (const { rule, state, waiting_for } of this.#placed.values()) {
+      const was = before.get(rule.id)!.waiting_for.join(", "), is = waiting_for.join(", ");
+      if (was !== is) this.#options.log(`rule ${rule.id} is ${state}${is === "" ? "" : `, waiting for ${is}`}`);
+    }
+  }
+
+  async #change(rules: readonly Rule[]): Promise<void> {
+    using undo = new DisposableStack();
+    const before = this.#placed;
+    const { placed, opened } = this.#draft(rules, undo);
+    if (isSame(before, placed)) return;
+    const packed = packRules(numbered(placed));
+    const kept = packRules(numbered(new Map([...before].filter(([id, old]) => placed.get(id)?.input === old.input))));
+
+    const groups = groupsOf(placed), oldGroups = groupsOf(before);
+    for (const { input, group } of minus(groups, oldGroups)) {
+      this.#inputs.join(input.interfaceIndex, group);
+      undo.defer(() => this.#inputs.leave(input.interfaceIndex, group));
+    }
+    // Narrow before the workers forget a rule, widen after they know one: nothing arrives that nobody wants.
+    for (const input of this.#inputs) this.#inputs.filter(input, kept);
+    const delivered = this.#pool.deliver({
+      inputs: new Map(opened.inputs.map(({ index, sockets }) => [index, sockets])),
+      outputs: new Map(opened.outputs.map(({ index, socket }) => [index, socket])),
+      rules: packed,
+    });
+    this.#placed = placed;
+    undo.move();
+    await delivered;
+    for (const input of this.#inputs) this.#inputs.filter(input, packed);
+    for (const { input, group } of minus(oldGroups, groups)) this.#inputs.leave(input.interfaceIndex, group);
+    this.#retire(before, placed);
+  }
+
+  /** Opens what the rules need beside what is there, to be closed again by `undo`. */
+  #draft(rules: readonly Rule[], undo: DisposableStack): Draft {
+    const usable = new Map(listInterfaces().filter(({ up }) => up).map((one) => [one.name, one]));
+    const opened = { inputs: [] as Input[], outputs: [] as OutputSocket[] };
+    const place = (rule: Rule): Placed => {
+      const old = this.#placed.get(rule.id);
+      const isKept = old !== undefined && old.rule.outputs === rule.outputs;
+      const slots = isKept ? old.slots : this.#counters.take(rule);
+      if (!isKept) undo.defer(() => this.#counters.cancel(slots));
+      const input = this.#input(rule, usable, opened.inputs, undo);
+      const outputs = rule.outputs.map((output) => this.#output(output, usable, opened.outputs, undo));
+      const missing = [
+        ...(input === undefined ? [rule.input.interface] : []),
+        ...rule.outputs.filter((_, i) => outputs[i] === undefined).map((output) => output.interface),
+      ];
+      return {
+        rule,
+        slots,
+        input,
+        outputs,
+        state: missing.length === 0 ? "active" : "pending",
+        waiting_for: [...new Set(missing)],
+      };
+    };
+    return { placed: new Map(rules.map((rule) => [rule.id, place(rule)])), opened };
+  }
+
+  #input(rule: Rule, usable: Map<string, NetworkInterface>, opened: Input[], undo: DisposableStack): Input | undefined {
+    const via = usable.get(rule.input.interface);
+    if (via === undefined) return undefined;
+    const known = this.#inputs.get(via.index);
+    if (known !== undefined) return known;
+    const input = unlessNotReady(() => this.#inputs.open(via.index, via.name));
+    if (input === undefined) {
+      usable.delete(via.name);
+      return undefined;
+    }
+    undo.defer(() => this.#inputs.cancel(input));
+    opened.push(input);
+    return input;
+  }
+
+  #output(
+    output: RuleOutput,
+    usable: ReadonlyMap<string, NetworkInterface>,
+    opened: OutputSocket[],
+    undo: DisposableStack,
+  ): Placed["outputs"][number] {
+    const via = usable.get(output.interface);
+    if (via === undefined) return undefined;
+    const ttl = output.ttl ?? this.#options.ttl;
+    const known = this.#outputs.get(this.#outputs.key(output, ttl, via));
+    const socket = known ?? unlessNotReady(() => this.#outputs.open(output, ttl, via));
+    if (socket === undefined) return undefined;
+    if (known === undefined) {
+      undo.defer(() => this.#outputs.cancel(socket));
+      opened.push(socket);
+    }
+    return { socket, segmentMax: Math.max(0, via.mtu - HEADER_BYTES) };
+  }
+
+  /** Closes what only the old rules needed, now that no table names it. */
+  #retire(before: ReadonlyMap<string, Placed>, placed: ReadonlyMap<string, Placed>): void {
+    this.#inputs.settle();
+    this.#outputs.settle();
+    this.#counters.settle();
+    const inputs = new Set([...placed.values()].map(({ input }) => input));
+    const outputs = new Set([...placed.values()].flatMap((rule) => rule.outputs.map((output) => output?.socket)));
+    const oldInputs = [...this.#inputs].filter((input) => !inputs.has(input));
+    const oldOutputs = [...this.#outputs].filter((output) => !outputs.has(output));
+    this.#pool.retire({
+      inputs: oldInputs.map(({ index }) => index),
+      outputs: oldOutputs.map(({ index }) => index),
+    });
+    for (const input of oldInputs) this.#inputs.close(input);
+    for (const output of oldOutputs) this.#outputs.close(output);
+    for (const { rule, slots } of before.values()) {
+      if (placed.get(rule.id)?.slots !== slots) this.#counters.release(slots);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#poller.forget(this.#watch);
+    await this.#lastChange;
+    await this.#pool[Symbol.asyncDispose]();
+    this.#inputs[Symbol.dispose]();
+    this.#outputs[Symbol.dispose]();
+    await this.#poller[Symbol.asyncDispose]();
+    this.#watch[Symbol.dispose]();
+  }
+}
+
+/** Undefined when the interface has gone, or is not ready, since it was listed. */
+function unlessNotReady<Opened>(open: () => Opened): Opened | undefined {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof NativeError && NOT_READY.includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
+/** The rules that workers are told of: those with an input. */
+function numbered(placed: ReadonlyMap<string, Placed>): NumberedRule[] {
+  return [...placed.values()].flatMap(({ rule, input, slots, outputs }) =>
+    input === undefined ? [] : [{
+      group: rule.input.group,
+      port: rule.input.port,
+      input: input.index,
+      stats: slots.rule,
+      outputs: outputs.map((output, i) => ({
+        socket: output?.socket.index,
+        stats: slots.outputs[i]!,
+        segmentMax: output?.segmentMax ?? 0,
+      })),
+    }]
+  );
+}
+
+/** The groups that rules need joined, by input and group. */
+function groupsOf(
+  placed: ReadonlyMap<string, Placed>,
+): Map<string, { readonly input: Input; readonly group: string }> {
+  const groups = new Map<string, { readonly input: Input; readonly group: string }>();
+  for (const { input, rule: { input: { group } } } of placed.values()) {
+    if (input !== undefined) groups.set(`${input.interfaceIndex} ${group}`, { input, group });
+  }
+  return groups;
+}
+
+function minus<Value>(left: ReadonlyMap<string, Value>, right: ReadonlyMap<string, Value>): Value[] {
+  return [...left].filter(([key]) => !right.has(key)).map(([, value]) => value);
+}
+
+function isSame(left: ReadonlyMap<string, Placed>, right: ReadonlyMap<string, Placed>): boolean {
+  return left.size === right.size && [...left.values()].every((old) => {
+    const now = right.get(old.rule.id);
+    return now !== undefined && now.input === old.input && now.slots === old.slots &&
+      now.outputs.every((output, i) =>
+        output?.socket === old.outputs[i]?.socket && output?.segmentMax === old.outputs[i]?.segmentMax
+      );
+  });
+}
