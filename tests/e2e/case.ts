@@ -40,12 +40,10 @@ export function testRelay(
     await using supervisor = await Supervisor.start(network, options);
     try {
       await body({ network, supervisor });
+      await supervisor.checkCounters();
       await supervisor.stop();
     } catch (error) {
-      const said = supervisor.process.stderr;
-      throw new Error(`${error instanceof Error ? error.message : error}\nThe supervisor said:\n${said}`, {
-        cause: error,
-      });
+      throw new Error(`The supervisor said:\n${supervisor.process.stderr}`, { cause: error });
     }
   });
 }

@@ -1,11 +1,9 @@
 // Goal: what comes in on one interface for a rule's group goes out to each of its outputs, every datagram once, unchanged
 // and in order. Sinks listen before the source speaks, so a lost datagram is a fault and never a race.
 import { deepStrictEqual, ok } from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { testRelay } from "./case.ts";
-import type { Heard } from "./listener.ts";
+import { Listener } from "./listener.ts";
 import type { RuleWords } from "./mcr.ts";
-import { Process } from "./process.ts";
 import { checkComplete, send, Sink } from "./traffic.ts";
 
 const RULE: RuleWords = { in: "in0", group: "239.1.1.1", port: 5001, outputs: ["239.2.2.2:6000:out0"] };
@@ -91,15 +89,11 @@ testRelay("datagrams larger than the MTU arrive whole", {}, async ({ network, su
 
 testRelay("what leaves has the relay's own address as its source", {}, async ({ network, supervisor }) => {
   await supervisor.add(RULE);
-  const program = fileURLToPath(new URL("listener.ts", import.meta.url));
-  const listen = [Deno.execPath(), "run", "--allow-net", program, "10.2.0.1", OUTPUT.group, String(OUTPUT.port)];
-  await using listener = await Process.start(network.within("sink", listen));
-  await listener.line("stderr", /^ready$/);
+  await using listener = await Listener.start(network, "sink", { address: "10.2.0.1", ...OUTPUT });
 
   await send(network, { ...STREAM, count: 1, size: "100" });
 
-  const [line] = await listener.line("stdout", /^\{.*\}$/);
-  const { address, length }: Heard = JSON.parse(line);
+  const { address, length } = await listener.hear();
   deepStrictEqual({ address, length }, { address: "10.2.0.2", length: 100 });
 });
 

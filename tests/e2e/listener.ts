@@ -1,19 +1,59 @@
 /**
- * A program of its own, run in a namespace: joins a group and tells of each datagram who sent it, which `mcr sink` does
- * not look at. `listener.ts ADDRESS GROUP PORT`, where ADDRESS is the interface's; a line of JSON a datagram.
+ * Hears who sends to a group, which `mcr sink` does not look at. The module is also the program that listens, run in a
+ * namespace: `listener.ts ADDRESS GROUP PORT`, where ADDRESS is the interface's; it prints a line of JSON a datagram.
  *
  * @module
  */
 import { createSocket } from "node:dgram";
+import { fileURLToPath } from "node:url";
+import type { Network } from "./network.ts";
+import { Process } from "./process.ts";
 
-/** What the listener prints of a datagram. */
+/** A datagram that was heard. */
 export interface Heard {
+  /** The sender's. */
   readonly address: string;
   readonly port: number;
+  /** Bytes of payload. */
   readonly length: number;
 }
 
-async function listen(address: string, group: string, port: number): Promise<void> {
+/** Where to listen: on the interface that has this address. */
+export interface Ear {
+  readonly address: string;
+  readonly group: string;
+  readonly port: number;
+}
+
+/** A running listener. */
+export class Listener implements AsyncDisposable {
+  readonly #process: Process;
+
+  private constructor(process: Process) {
+    this.#process = process;
+  }
+
+  /** Starts it and waits until it listens. */
+  static async start(network: Network, namespace: string, { address, group, port }: Ear): Promise<Listener> {
+    const program = ["run", "--quiet", "--allow-net", fileURLToPath(import.meta.url)];
+    const argv = [Deno.execPath(), ...program, address, group, String(port)];
+    const listener = new Listener(await Process.start(network.within(namespace, argv)));
+    await listener.#process.line("stderr", /^ready$/);
+    return listener;
+  }
+
+  /** Waits for the first datagram, or the first of this length. */
+  async hear({ length }: { readonly length?: number } = {}): Promise<Heard> {
+    const [line] = await this.#process.line("stdout", new RegExp(`^\\{.*"length":${length ?? "\\d+"}\\}$`));
+    return JSON.parse(line);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process[Symbol.asyncDispose]();
+  }
+}
+
+async function listen({ address, group, port }: Ear): Promise<void> {
   const socket = createSocket({ type: "udp4", reuseAddr: true });
   socket.on("message", (message, sender) => {
     const heard: Heard = { address: sender.address, port: sender.port, length: message.length };
@@ -24,11 +64,11 @@ async function listen(address: string, group: string, port: number): Promise<voi
   say(Deno.stderr, "ready");
 }
 
-function say(stream: typeof Deno.stdout, line: string): void {
+function say(stream: { writeSync(bytes: Uint8Array): number }, line: string): void {
   stream.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
 if (import.meta.main) {
   const [address, group, port] = Deno.args;
-  await listen(address!, group!, Number(port));
+  await listen({ address: address!, group: group!, port: Number(port) });
 }

@@ -1,0 +1,126 @@
+// Goal: interfaces come and go, and rules wait for them: nobody has to add one again.
+import { deepStrictEqual, match } from "node:assert/strict";
+import { type Relay, testRelay } from "./case.ts";
+import { addArguments, type RuleWords } from "./mcr.ts";
+import { type Cable, TOPOLOGIES } from "./network.ts";
+import { checkComplete, send, Sink } from "./traffic.ts";
+
+const RULE: RuleWords = { in: "in0", group: "239.1.1.1", port: 5001, outputs: ["239.2.2.2:6000:out0"] };
+const STREAM = { group: "239.1.1.1", port: 5001 };
+const OUTPUT = { group: "239.2.2.2", port: 6000 };
+const [INPUT_CABLE, OUTPUT_CABLE] = TOPOLOGIES.relay;
+
+/** Beside the topology's own. */
+const SECOND_CABLE: Cable = [
+  { namespace: "source", interface: "s1", address: "10.4.0.1/24" },
+  { namespace: "relay", interface: "in1", address: "10.4.0.2/24" },
+];
+
+testRelay("a rule on a missing interface says that it waits, and relays when it comes", {}, async (relay) => {
+  const { network, supervisor } = relay;
+  const answer = await supervisor.command(...addArguments({ ...RULE, in: "in1" }));
+  match(answer, /^rule \S+ added, pending: waiting for interface in1$/m);
+  const [{ id, state, waiting_for: waitingFor } = { id: "" }] = await supervisor.rules();
+  deepStrictEqual({ state, waitingFor }, { state: "pending", waitingFor: ["in1"] });
+
+  await network.connect(SECOND_CABLE);
+
+  deepStrictEqual((await supervisor.untilRule(id, "active")).waiting_for, []);
+  await checkRelaying(relay, "s1");
+});
+
+testRelay("a rule goes on when its input interface was removed and made again", {}, async (relay) => {
+  const { network, supervisor } = relay;
+  const { id } = await supervisor.add(RULE);
+  await checkRelaying(relay);
+
+  await network.disconnect(INPUT_CABLE);
+  deepStrictEqual((await supervisor.untilRule(id, "pending")).waiting_for, ["in0"]);
+  await network.connect(INPUT_CABLE);
+  await supervisor.untilRule(id, "active");
+
+  await checkRelaying(relay);
+});
+
+testRelay("a rule goes on when its output interface was removed and made again", {}, async (relay) => {
+  const { network, supervisor } = relay;
+  const { id } = await supervisor.add(RULE);
+  await checkRelaying(relay);
+
+  await network.disconnect(OUTPUT_CABLE);
+  deepStrictEqual((await supervisor.untilRule(id, "pending")).waiting_for, ["out0"]);
+  await network.connect(OUTPUT_CABLE);
+  await supervisor.untilRule(id, "active");
+
+  await checkRelaying(relay);
+});
+
+testRelay("an input interface that goes down and up again is relayed from again", {}, async (relay) => {
+  const { network, supervisor } = relay;
+  const { id } = await supervisor.add(RULE);
+
+  await network.ip("relay", "link", "set", "in0", "down");
+  await supervisor.untilRule(id, "pending");
+  await network.ip("relay", "link", "set", "in0", "up");
+  await supervisor.untilRule(id, "active");
+
+  await checkRelaying(relay);
+});
+
+testRelay("an output whose interface is missing counts its drops while the other one relays", {}, async (relay) => {
+  const { network, supervisor } = relay;
+  await supervisor.add({ ...RULE, outputs: [...RULE.outputs, "239.2.2.3:6000:out1"] });
+
+  await checkRelaying(relay);
+
+  const [rule] = (await supervisor.stats()).rules;
+  const counted = rule!.outputs.map(({ due, sent, drops }) => ({ due, sent, drops }));
+  deepStrictEqual(counted, [
+    { due: 1_000, sent: 1_000, drops: {} },
+    { due: 1_000, sent: 0, drops: { no_interface: 1_000 } },
+  ]);
+  await network.connect([
+    { namespace: "relay", interface: "out1", address: "10.3.0.2/24" },
+    { namespace: "sink", interface: "k1", address: "10.3.0.1/24" },
+  ]);
+  await supervisor.untilRule(rule!.id, "active");
+  await using sink = await Sink.start(network, { interface: "k1", group: "239.2.2.3", port: 6000 });
+  const sent = await send(network, { ...STREAM, count: 1_000 });
+  checkComplete(await sink.received(), sent);
+});
+
+testRelay("an output interface without an address is waited for until it has one", {}, async (relay) => {
+  const { network, supervisor } = relay;
+  await network.ip("relay", "addr", "del", "10.2.0.2/24", "dev", "out0");
+  const { id, state } = await supervisor.add(RULE);
+  deepStrictEqual(state, "pending");
+
+  await network.ip("relay", "addr", "add", "10.2.0.2/24", "dev", "out0");
+  await supervisor.untilRule(id, "active");
+
+  await checkRelaying(relay);
+});
+
+testRelay("a rule is not disturbed when another one's interface goes", {}, async (relay) => {
+  const { network, supervisor } = relay;
+  await network.connect(SECOND_CABLE);
+  await supervisor.add(RULE);
+  const { id } = await supervisor.add({ ...RULE, in: "in1", outputs: ["239.2.2.4:6000:out0"] });
+  await using sink = await Sink.start(network, OUTPUT);
+
+  const sending = send(network, { ...STREAM, count: 40_000, rate: 20_000 });
+  await network.disconnect(SECOND_CABLE);
+  await supervisor.untilRule(id, "pending");
+  await network.connect(SECOND_CABLE);
+  await supervisor.untilRule(id, "active");
+
+  const sent = await sending;
+  checkComplete(await sink.received(), sent);
+});
+
+/** Checks that what the rule is for is relayed to its output, whole. */
+async function checkRelaying({ network }: Relay, from = "s0"): Promise<void> {
+  await using sink = await Sink.start(network, OUTPUT);
+  const sent = await send(network, { ...STREAM, interface: from, count: 1_000, rate: 10_000 });
+  checkComplete(await sink.received(), sent);
+}
