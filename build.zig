@@ -50,6 +50,7 @@ const native_sources: []const []const u8 = &.{
 /// In tests/unit/; main.c there calls them.
 const test_sources: []const []const u8 = &.{
     "main.c",
+    "traffic_test.c",
 };
 
 const c_flags: []const []const u8 = &.{
@@ -117,9 +118,9 @@ const Code = struct {
         return code.b.addExecutable(.{ .name = "mcr-native", .root_module = module });
     }
 
-    /// Always in debug, where undefined behaviour ends the program with a trace and assertions are on.
+    /// As mcr-native, but always in debug, where undefined behaviour ends the program with a trace and assertions are on.
     fn unitTests(code: Code) *std.Build.Step {
-        const module = code.createModule(code.target, .debug, .full);
+        const module = code.createModule(code.muslTarget(), .debug, .full);
         module.addIncludePath(code.b.path("csrc"));
         code.addSources(module, "csrc", library_sources);
         code.addSources(module, "csrc", native_sources);

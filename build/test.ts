@@ -24,7 +24,7 @@ const NOTHING: Counts = { passed: 0, failed: 0, skipped: 0 };
 const STYLE: readonly Stage[] = [
   { command: ["deno", "fmt", "--check"] },
   { command: ["deno", "lint"] },
-  { command: ["deno", "check"] },
+  { command: ["deno", "check", "--quiet"] },
   { command: ["zig", "fmt", "--check", "build.zig", "build"] },
 ];
 const NATIVE: Stage = { command: ["deno", "task", "--quiet", "native"] };

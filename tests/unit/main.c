@@ -3,6 +3,9 @@
 
 #include "check.h"
 
+/* One in each file of tests. */
+void mcr_traffic_tests(void);
+
 static unsigned passed, failed;
 static bool is_failing;
 
@@ -29,6 +32,7 @@ void mcr_check_run(void (*test)(void), const char *name)
 
 int main(void)
 {
+	mcr_traffic_tests();
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed > 0;
 }
