@@ -63,7 +63,7 @@ given together and once for each output.`,
 function describeWait({ state, waiting_for: names }: RuleStatus): string {
   if (names.length === 0) return "";
   const noun = names.length === 1 ? "interface" : "interfaces";
-  return `${state === "pending" ? ", pending" : ""}: waiting for ${noun} ${names.join(", ")}`;
+  return `, ${state}: waiting for ${noun} ${names.join(", ")}`;
 }
 
 function readRule(given: Arguments): RuleSpec {

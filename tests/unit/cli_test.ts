@@ -113,7 +113,7 @@ Deno.test("mcr version needs no supervisor and tells of one", async () => {
   equal((await mcr("version", "-j", ...nowhere)).output, `{"version":"${VERSION}","protocol":1}\n`);
   await using supervisor = await TestSupervisor.start();
   const { output } = await mcr("version", "--socket", supervisor.path);
-  equal(output, `mcr ${VERSION}\nsupervisor ${VERSION}, abi 7, protocol 1\n`);
+  equal(output, `mcr ${VERSION}\nsupervisor ${VERSION}, abi 1, protocol 1\n`);
 });
 
 Deno.test("mcr add, list and remove: one rule's life", async () => {
@@ -149,7 +149,7 @@ Deno.test("mcr add says what a pending rule waits for", async () => {
   const lo = ["--in", "lo", "--group", "239.1.1.1"];
   equal(
     await output(...lo, "--port", "1", "--out", "239.2.2.2:1:eth8,239.2.2.2:1:eth9"),
-    "rule 239.1.1.1:1:lo added: waiting for interfaces eth8, eth9\n",
+    "rule 239.1.1.1:1:lo added, pending: waiting for interfaces eth8, eth9\n",
   );
 });
 
@@ -221,8 +221,8 @@ Deno.test("the tables of stats, workers, interfaces and ping", async () => {
 total                         12   10        2
 
 dropped, by reason:
-  239.1.1.1:5001:eth0 -> 239.2.2.2:6000:eth1: send_full 1
-  total: no_route 2
+  239.1.1.1:5001:eth0 -> 239.2.2.2:6000:eth1: socket_full 1
+  total: no_rule 2
 `,
   );
   equal(

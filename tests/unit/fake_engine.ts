@@ -12,7 +12,7 @@ import type { InterfaceStatus, Rule, Stats, WorkerStatus } from "../../control/m
 import { Server } from "../../control/server.ts";
 import { Supervisor } from "../../control/supervisor.ts";
 
-const COUNTERS = { received: 12, received_bytes: 15792, relayed: 10, drops: { no_route: 2 } };
+const COUNTERS = { received: 12, received_bytes: 15792, relayed: 10, drops: { no_rule: 2 } };
 
 /** Remembers every set of rules that was applied. */
 export class FakeEngine implements Engine {
@@ -46,7 +46,7 @@ export class FakeEngine implements Engine {
     if (rule === undefined) throw new Error(`Cannot place rule ${id}: it was never applied`);
     const names = [rule.input.interface, ...rule.outputs.map((output) => output.interface)];
     const waiting = [...new Set(names)].filter((name) => this.missing.has(name));
-    return { state: waiting.includes(rule.input.interface) ? "pending" : "active", waiting_for: waiting };
+    return { state: waiting.length > 0 ? "pending" : "active", waiting_for: waiting };
   }
 
   stats(): Stats {
@@ -59,7 +59,7 @@ export class FakeEngine implements Engine {
       relayed: 10,
       drops: {},
       latency: { p50_us: 47, p99_us: 120 },
-      outputs: outputs.map((output) => ({ output, due: 10, sent: 9, sent_bytes: 11844, drops: { send_full: 1 } })),
+      outputs: outputs.map((output) => ({ output, due: 10, sent: 9, sent_bytes: 11844, drops: { socket_full: 1 } })),
     }));
     return { totals: COUNTERS, rules };
   }
@@ -87,7 +87,7 @@ export class TestSupervisor implements AsyncDisposable {
 
   private constructor(directory: string, endpoint: Endpoint) {
     const log = (line: string): void => void this.log.push(line);
-    const supervisor = new Supervisor({ engine: this.engine, log, abi: 7 });
+    const supervisor = new Supervisor({ engine: this.engine, log, abi: 1 });
     this.path = endpoint.path;
     this.#directory = directory;
     this.#endpoint = endpoint;
