@@ -175,14 +175,13 @@ export class Relay implements Engine {
     }
     // Narrow before the workers forget a rule, widen after they know one: nothing arrives that nobody wants.
     for (const input of this.#inputs) this.#inputs.filter(input, kept);
-    const delivered = this.#pool.deliver({
+    await this.#pool.deliver({
       inputs: new Map(opened.inputs.map(({ index, sockets }) => [index, sockets])),
       outputs: new Map(opened.outputs.map(({ index, socket }) => [index, socket])),
       rules: packed,
     });
     this.#placed = placed;
     undo.move();
-    await delivered;
     for (const input of this.#inputs) this.#inputs.filter(input, packed);
     for (const { input, group } of minus(oldGroups, groups)) this.#inputs.leave(input.interfaceIndex, group);
     this.#retire(before, placed);

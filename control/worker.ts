@@ -167,8 +167,8 @@ export class Worker implements AsyncDisposable {
     const life = this.#life;
     const status = life?.process.reap();
     if (life === undefined || status === undefined) return;
-    // What it said last may still be unread.
-    this.#listen();
+    // What it said last may still be unread; one that was told to end has nothing to say.
+    if (!this.#isStopping) this.#listen();
     const { poller, log, onChange, equipment } = this.#options;
     poller.forget(life.process.pidfd);
     poller.forget(life.channel.ours);
