@@ -27,7 +27,7 @@ const WRONG_COMMAND_LINES: readonly (readonly [readonly string[], RegExp])[] = [
   [addLine({ outputs: ["239.2.2:6000:out0"] }), /the group is "239\.2\.2", expected an IPv4 multicast group/],
   [addLine({ outputs: [...RULE.outputs, ...RULE.outputs] }), /outputs\[1\]: it repeats outputs\[0\]/],
   [[...addLine({}), "--tll", "3"], /--tll/],
-  [["lst"], /"lst".*did you mean "list"/i],
+  [["lst"], /"mcr lst".*did you mean "list"/],
 ];
 
 /** Requests that a client of our own would not send, and the code and text of the refusal. */

@@ -7,7 +7,7 @@
 import { createSocket } from "node:dgram";
 import { fileURLToPath } from "node:url";
 import type { Network } from "./network.ts";
-import { Process } from "./process.ts";
+import { Process, until } from "./process.ts";
 
 /** A datagram that was heard. */
 export interface Heard {
@@ -42,10 +42,16 @@ export class Listener implements AsyncDisposable {
     return listener;
   }
 
-  /** Waits for the first datagram, or the first of this length. */
-  async hear({ length }: { readonly length?: number } = {}): Promise<Heard> {
-    const [line] = await this.#process.line("stdout", new RegExp(`^\\{.*"length":${length ?? "\\d+"}\\}$`));
-    return JSON.parse(line);
+  /** Waits for the first datagram that is as wanted. */
+  async hear(isWanted: (heard: Heard) => boolean = () => true): Promise<Heard> {
+    return await until("the listener heard what it should", () => Promise.resolve(this.heard().find(isWanted)));
+  }
+
+  /** All datagrams so far. */
+  heard(): Heard[] {
+    const { stdout } = this.#process;
+    const lines = stdout.slice(0, stdout.lastIndexOf("\n") + 1).split("\n").slice(0, -1);
+    return lines.map((line) => JSON.parse(line));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

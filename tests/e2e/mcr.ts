@@ -159,7 +159,8 @@ export class Supervisor implements AsyncDisposable {
   /** Ends the supervisor and checks that it leaves nothing behind. */
   async stop(signal: "SIGTERM" | "SIGINT" = "SIGTERM"): Promise<void> {
     this.process.kill(signal);
-    deepStrictEqual((await this.process.end()).code, 0, "the supervisor ends well");
+    const { code, stderr } = await this.process.end();
+    deepStrictEqual(code, 0, `the supervisor ends well, but said:\n${stderr}`);
     ok(!await exists(this.socket), "the control socket is gone");
     deepStrictEqual(await this.#network.pids(this.#namespace), [], "no process is left");
   }

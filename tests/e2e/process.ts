@@ -28,20 +28,17 @@ export interface ProcessOptions {
 
 type StreamName = "stdout" | "stderr";
 
-interface Waiter {
-  readonly stream: StreamName;
-  readonly pattern: RegExp;
-  readonly resolve: (match: RegExpMatchArray) => void;
-}
-
 /** A running child. Disposing it ends it: by SIGTERM, and by SIGKILL when that does not help. */
 export class Process implements AsyncDisposable {
   readonly command: string;
   readonly #child: Deno.ChildProcess;
   readonly #text: Record<StreamName, string> = { stdout: "", stderr: "" };
   readonly #ended: Promise<Ended>;
-  #waiters: Waiter[] = [];
   #isRunning = true;
+  /** Whether all that it will ever say has been read. */
+  #isSilent = false;
+  /** Resolves when it has said something, or will say nothing more. */
+  #news = Promise.withResolvers<void>();
 
   private constructor(argv: readonly string[], child: Deno.ChildProcess) {
     this.command = argv.join(" ");
@@ -50,6 +47,8 @@ export class Process implements AsyncDisposable {
     this.#ended = child.status.then(async ({ code, signal }) => {
       this.#isRunning = false;
       await reading;
+      this.#isSilent = true;
+      this.#tell();
       return { command: this.command, code, signal, ...this.#text };
     });
   }
@@ -88,13 +87,25 @@ export class Process implements AsyncDisposable {
     return this.#text.stderr;
   }
 
+  /** The lines of a stream from the first on, as they come. */
+  async *lines(stream: StreamName): AsyncGenerator<string> {
+    for (let start = 0;;) {
+      const end = this.#text[stream].indexOf("\n", start);
+      if (end >= 0) {
+        yield this.#text[stream].slice(start, end);
+        start = end + 1;
+      } else if (this.#isSilent) {
+        return;
+      } else {
+        await this.#news.promise;
+      }
+    }
+  }
+
   /** Waits until a line of the stream matches; fails when the process ends before, or it takes too long. */
   async line(stream: StreamName, pattern: RegExp, patienceMs = PATIENCE_MS): Promise<RegExpMatchArray> {
-    const said = this.#find(stream, pattern);
-    if (said) return said;
-    const found = new Promise<RegExpMatchArray>((resolve) => this.#waiters.push({ stream, pattern, resolve }));
-    const end = this.#ended.then((ended) => this.#find(stream, pattern) ?? fail(`"${pattern.source}"`, ended));
-    return await within(patienceMs, Promise.race([found, end]), () => `"${pattern.source}" from ${this.#describe()}`);
+    const what = `"${pattern.source}"`;
+    return await within(patienceMs, this.#find(stream, pattern, what), () => `${what} from ${this.#describe()}`);
   }
 
   /** Waits for its end. */
@@ -117,17 +128,21 @@ export class Process implements AsyncDisposable {
   async #read(stream: StreamName): Promise<void> {
     for await (const text of this.#child[stream].pipeThrough(new TextDecoderStream())) {
       this.#text[stream] += text;
-      this.#waiters = this.#waiters.filter((waiter) => {
-        const match = waiter.stream === stream ? this.#find(stream, waiter.pattern) : null;
-        if (match) waiter.resolve(match);
-        return match === null;
-      });
+      this.#tell();
     }
   }
 
-  #find(stream: StreamName, pattern: RegExp): RegExpMatchArray | null {
-    const whole = this.#text[stream].slice(0, this.#text[stream].lastIndexOf("\n") + 1);
-    return new RegExp(pattern, "m").exec(whole);
+  #tell(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
+  }
+
+  async #find(stream: StreamName, pattern: RegExp, what: string): Promise<RegExpMatchArray> {
+    for await (const line of this.lines(stream)) {
+      const match = pattern.exec(line);
+      if (match) return match;
+    }
+    return fail(what, await this.#ended);
   }
 
   #describe(): string {
