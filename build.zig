@@ -111,7 +111,6 @@ const Code = struct {
     /// Static with musl, so that it runs whatever libc the machine has.
     fn native(code: Code) *std.Build.Step.Compile {
         const module = code.createModule(code.muslTarget(), code.optimize, .off);
-        module.strip = code.optimize != .debug;
         code.addSources(module, "csrc", library_sources);
         code.addSources(module, "csrc", native_sources);
         code.addSources(module, "csrc", &.{"main.c"});
@@ -133,14 +132,16 @@ const Code = struct {
 
     fn abi(code: Code) *std.Build.Step {
         const b = code.b;
+        // Runs here, whatever is built for: the layouts are the same on all the architectures.
+        const target = b.resolveTargetQuery(.{ .cpu_arch = builtin.cpu.arch, .os_tag = .linux, .abi = .musl });
         const header = b.addTranslateC(.{
             .root_source_file = b.path("csrc/mcr.h"),
-            .target = code.target,
+            .target = target,
             .optimize = .debug,
         });
         const module = b.createModule(.{
             .root_source_file = b.path("build/abi.zig"),
-            .target = code.target,
+            .target = target,
             .optimize = .debug,
             // Debug information would refer to the functions, which the generator has no use for and does not link.
             .strip = true,
@@ -163,6 +164,7 @@ const Code = struct {
             .optimize = optimize,
             .link_libc = true,
             .sanitize_c = sanitize,
+            .strip = optimize != .debug,
         });
         code.addLiburing(made, target.result.cpu.arch);
         return made;
