@@ -1,5 +1,5 @@
 // Goal: dist/mcr is whole by itself. It runs from anywhere, whatever lies around it, and says so when it is not whole.
-import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, doesNotMatch, match, strictEqual } from "node:assert/strict";
 import { MCR_VERSION } from "../../ffi/abi.ts";
 
 const MCR = new URL("../../dist/mcr", import.meta.url).pathname;
@@ -93,6 +93,12 @@ test("the surroundings do not steer the runtime, and it leaves nothing there", a
     MCR_NATIVE: "/nonexistent",
   };
   deepStrictEqual(await run(MCR, ["help"], env, folder.path), await run(MCR, ["help"]));
+  // Loads libmcr, then fails for want of a directory.
+  const supervisor = ["run", "--socket", `${folder.path}/deno.json/mcr.sock`];
+  const { code, stderr } = await run(MCR, supervisor, env, folder.path);
+  deepStrictEqual({ code, stderr }, { code: 1, stderr: (await run(MCR, supervisor)).stderr });
+  doesNotMatch(stderr, /libmcr|Cannot load/);
+
   const left = [...Deno.readDirSync(folder.path)].map(({ name }) => name);
   deepStrictEqual(left.toSorted(), Object.keys(traps).toSorted());
 });
