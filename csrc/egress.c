@@ -116,13 +116,16 @@ void mcr_egress_add(struct mcr_egress *egress, const struct mcr_route *route, co
 	}
 }
 
+/* The C libraries disagree on its type. */
+typedef __typeof__(((struct msghdr *)0)->msg_iovlen) iovec_count;
+
 static void run_prepare_message(struct mcr_egress *egress, struct mcr_run *run)
 {
 	const uint16_t segment_bytes = (uint16_t)run->segment_bytes;
 	struct cmsghdr *control = (void *)run->control;
 
 	run->message = (struct msghdr){ .msg_iov = &egress->payloads[run->frame_first],
-					.msg_iovlen = run->frame_count,
+					.msg_iovlen = (iovec_count)run->frame_count,
 					.msg_control = control,
 					.msg_controllen = CMSG_SPACE(sizeof(segment_bytes)) };
 	control->cmsg_len = CMSG_LEN(sizeof(segment_bytes));
@@ -185,10 +188,8 @@ static int emit_output(struct mcr_egress *egress, uint32_t run_index, uint32_t o
 	const struct mcr_output *output = &run->outputs[output_index];
 	struct io_uring_sqe *request;
 
-	if (unlikely(output->socket == MCR_NO_SOCKET)) {
-		note_failure(egress, output, MCR_DROP_NO_INTERFACE, run->datagram_count, run->bytes);
+	if (unlikely(output->socket == MCR_NO_SOCKET))
 		return 1;
-	}
 	if (!run_is_segmented_at(egress, run, output))
 		return emit_singly(egress, run_index, output_index);
 	request = io_uring_get_sqe(egress->ring);
@@ -285,6 +286,11 @@ static void account_outputs(struct mcr_egress *egress, const struct mcr_run *run
 		struct mcr_output_stats *stats = &egress->stats->outputs[output->stats];
 		struct mcr_debt paid = { 0, 0 };
 
+		stat_add(&stats->due, run->datagram_count);
+		if (unlikely(output->socket == MCR_NO_SOCKET)) {
+			stat_add(&stats->drops[MCR_DROP_NO_INTERFACE], run->datagram_count);
+			continue;
+		}
 		if (unlikely(egress->failure_count)) {
 			struct mcr_debt *debt = &egress->debts[output->stats];
 
@@ -293,13 +299,24 @@ static void account_outputs(struct mcr_egress *egress, const struct mcr_run *run
 			debt->datagrams -= paid.datagrams;
 			debt->bytes -= paid.bytes;
 		}
-		stat_add(&stats->due, run->datagram_count);
 		stat_add(&stats->sent, run->datagram_count - paid.datagrams);
 		stat_add(&stats->sent_bytes, run->bytes - paid.bytes);
-		/* A whole run that was not refused: from now on runs need not end their batch. */
-		if (run->datagram_count > 1 && output->socket != MCR_NO_SOCKET && paid.datagrams == 0 &&
-		    egress->segmentation[output->socket] == MCR_SEGMENTATION_UNKNOWN &&
-		    run->segment_bytes <= output->segment_max)
+	}
+}
+
+/*
+ * The sockets that were asked for segments for the first time have answered. One whose send failed for another reason
+ * counts as willing: an output that is down must not end every batch after two datagrams. Should it refuse later, the
+ * run is sent again all the same, only that what follows it in its batch has gone before.
+ */
+static void note_answers(struct mcr_egress *egress)
+{
+	const struct mcr_run *run = &egress->runs[egress->run_count - 1];
+
+	for (uint32_t i = 0; i < run->route->output_count; i++) {
+		const struct mcr_output *output = &run->outputs[i];
+
+		if (output->socket != MCR_NO_SOCKET && run_is_segmented_at(egress, run, output))
 			egress->segmentation[output->socket] = MCR_SEGMENTATION_WORKS;
 	}
 }
@@ -328,6 +345,9 @@ void mcr_egress_account(struct mcr_egress *egress, uint64_t now_ns)
 	struct mcr_worker_stats *worker = &egress->stats->worker;
 	uint64_t relayed = 0, bytes = 0, dropped = 0;
 
+	/* What was never emitted, a predecessor's leftover, has asked nobody. */
+	if (unlikely(egress->is_probing) && egress->next_run == egress->run_count)
+		note_answers(egress);
 	for (uint32_t i = 0; i < egress->run_count; i++) {
 		account_run(egress, &egress->runs[i], now_ns);
 		relayed += egress->runs[i].datagram_count;

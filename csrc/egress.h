@@ -42,7 +42,7 @@ struct mcr_run {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))];
 };
 
-/* Of an output's socket: whether it takes UDP_SEGMENT. Found out at the first run, remembered. */
+/* Of an output's socket: whether it takes UDP_SEGMENT. Found out at the first run, remembered until a refusal. */
 enum mcr_segmentation {
 	MCR_SEGMENTATION_UNKNOWN,
 	MCR_SEGMENTATION_WORKS,
