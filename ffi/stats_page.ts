@@ -20,8 +20,9 @@ export type DropCounts = readonly number[];
 /** A page. It outlives its worker: the successor goes on with it. */
 export class StatsPage implements Disposable {
   readonly memory: Descriptor;
-  readonly #pointer: Deno.PointerObject;
-  readonly #words: Uint32Array;
+  /** Null when the page has ended. */
+  #pointer: Deno.PointerObject | null;
+  #words: Uint32Array;
 
   constructor() {
     this.memory = new Descriptor(check(native.mcr_stats_open()));
@@ -86,17 +87,19 @@ export class StatsPage implements Disposable {
 
   /** Notes how far a dead worker had come on a ring. */
   settle(input: number, progress: Descriptor): void {
+    if (this.#pointer === null) throw new TypeError("Cannot settle an input on a statistics page that has ended");
     check(native.mcr_stats_settle(this.#pointer, input, progress.fd));
   }
 
   /** Two halves, read again when the upper one has changed in between: no number is ever half old, half new. */
   #read(offset: number): number {
     const low = offset / 4, high = low + 1;
-    let upper = this.#words[high]!;
+    let upper = this.#words[high];
+    if (upper === undefined) throw new TypeError("Cannot read a statistics page that has ended");
     for (;;) {
       const lower = this.#words[low]!;
       const again = this.#words[high]!;
-      if (again === upper) return upper * 2 ** 32 + lower;
+      if (again === upper) return again * 2 ** 32 + lower;
       upper = again;
     }
   }
@@ -109,9 +112,12 @@ export class StatsPage implements Disposable {
     this.#words.fill(0, offset / 4, (offset + bytes) / 4);
   }
 
-  /** Nothing of the page may be used after it. */
+  /** Idempotent. What is read after it throws. */
   [Symbol.dispose](): void {
+    if (this.#pointer === null) return;
+    this.#words = new Uint32Array();
     native.mcr_stats_unmap(this.#pointer);
+    this.#pointer = null;
     this.memory[Symbol.dispose]();
   }
 }
