@@ -7,7 +7,10 @@
 import { Descriptor } from "./descriptor.ts";
 import { check, native } from "./library.ts";
 
-/** How long one call may stay in C: the end of a process that forgot to dispose the poller waits no longer than that. */
+/**
+ * How long one call may stay in C: nothing that waits for its thread waits longer. While there is a poller the event
+ * loop has work, so a process that should end by itself has to dispose it.
+ */
 const WAIT_MS = 1000;
 
 /** A set of watched descriptors. */
@@ -45,12 +48,11 @@ export class Poller implements AsyncDisposable {
     }
   }
 
-  /** Returns when the wait has left C. */
+  /** Returns when the wait has left C. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isStopping) return;
     this.#isStopping = true;
     this.#callbacks.clear();
-    native.mcr_event_signal(this.#wake.fd);
+    if (this.#wake.fd >= 0) native.mcr_event_signal(this.#wake.fd);
     await this.#loop;
     this.#wake[Symbol.dispose]();
   }
