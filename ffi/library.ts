@@ -28,7 +28,7 @@ function builtFile(name: string): string {
 /**
  * Loads a libmcr.
  *
- * @throws {NativeError} `ENOEXEC` when the file is no libmcr or one that was built from another `mcr.h`.
+ * @throws {NativeError} `ENOEXEC` when the file is no libmcr, or not one that was built from our `mcr.h`.
  */
 export function openLibrary(path: string): Native {
   const abi = libraryAbi(path);
@@ -38,7 +38,11 @@ export function openLibrary(path: string): Native {
       `Cannot use "${path}": it was built with ABI ${abi}, this program needs ${MCR_ABI_VERSION}; build both together`,
     );
   }
-  return Deno.dlopen(path, SYMBOLS).symbols;
+  try {
+    return Deno.dlopen(path, SYMBOLS).symbols;
+  } catch (error) {
+    throw cannotLoad(path, error);
+  }
 }
 
 /** Asks with one symbol only, so that a library which lacks others is told apart from one that can't be loaded. */
@@ -51,8 +55,12 @@ function libraryAbi(path: string): number {
       library.close();
     }
   } catch (error) {
-    throw new NativeError("ENOEXEC", `Cannot load "${path}": ${(error as Error).message}; run ./dev native`);
+    throw cannotLoad(path, error);
   }
+}
+
+function cannotLoad(path: string, error: unknown): NativeError {
+  return new NativeError("ENOEXEC", `Cannot load "${path}": ${(error as Error).message}; run ./dev native`);
 }
 
 /** Passes a result on, or throws what the library says of the failure. */
