@@ -7,6 +7,7 @@ import * as abi from "./abi.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check, errorName, native } from "./library.ts";
 import type { InputSocket } from "./sockets.ts";
+import { stretches } from "./stretches.ts";
 
 /** What a worker says. */
 export type WorkerMessage =
@@ -54,14 +55,17 @@ export class Channel implements Disposable {
 
   /** Hands over sockets, by index. */
   outputs(sockets: ReadonlyMap<number, Descriptor>): void {
-    for (const { first, members } of consecutive(sockets)) {
-      this.#send(abi.MCR_MESSAGE_OUTPUTS, { index: first }, members.map((socket) => socket.fd));
+    for (const { first, count } of stretches(sockets.keys(), abi.MCR_MESSAGE_FDS_MAX)) {
+      const fds = Array.from({ length: count }, (_, i) => sockets.get(first + i)!.fd);
+      this.#send(abi.MCR_MESSAGE_OUTPUTS, { index: first }, fds);
     }
   }
 
   /** Takes sockets away. */
   endOutputs(indexes: Iterable<number>): void {
-    for (const index of indexes) this.#send(abi.MCR_MESSAGE_OUTPUTS_END, { index, count: 1 });
+    for (const { first, count } of stretches(indexes, abi.MCR_OUTPUTS_MAX)) {
+      this.#send(abi.MCR_MESSAGE_OUTPUTS_END, { index: first, count });
+    }
   }
 
   /** Hands over the table of a generation. */
@@ -110,22 +114,4 @@ function readMessage(message: DataView): WorkerMessage {
       return { type: "failed", code: errorName(message.getInt32(abi.mcr_message.error, true)), text };
     }
   }
-}
-
-/** Splits sockets into stretches of consecutive indexes that fit one message each. */
-function* consecutive(
-  sockets: ReadonlyMap<number, Descriptor>,
-): Generator<{ readonly first: number; readonly members: Descriptor[] }> {
-  let stretch: { first: number; members: Descriptor[] } | undefined;
-  for (const [index, socket] of [...sockets].toSorted(([a], [b]) => a - b)) {
-    const isNext = stretch !== undefined && index === stretch.first + stretch.members.length &&
-      stretch.members.length < abi.MCR_MESSAGE_FDS_MAX;
-    if (isNext) {
-      stretch!.members.push(socket);
-      continue;
-    }
-    if (stretch !== undefined) yield stretch;
-    stretch = { first: index, members: [socket] };
-  }
-  if (stretch !== undefined) yield stretch;
 }
