@@ -10,7 +10,7 @@ import type { NetworkInterface } from "../ffi/interfaces.ts";
 import { Poller } from "../ffi/poller.ts";
 import { packRules } from "../ffi/route_table.ts";
 import type { NumberedRule } from "../ffi/route_table.ts";
-import { CAP_NET_RAW, hasCapability, raiseFilesLimit } from "../ffi/system.ts";
+import { availableCores, CAP_NET_RAW, hasCapability, raiseFilesLimit } from "../ffi/system.ts";
 import { Counters, readWorkers } from "./counters.ts";
 import type { RuleSlots } from "./counters.ts";
 import type { Engine, RulePlacement } from "./engine.ts";
@@ -93,7 +93,7 @@ export class Relay implements Engine {
     if (!hasCapability(CAP_NET_RAW)) {
       throw new NativeError("EPERM", "Cannot open packet sockets: this process lacks CAP_NET_RAW");
     }
-    const cores = chooseCores(options.workers, options.cores);
+    const cores = chooseCores(options.workers, availableCores(), options.cores);
     raiseFilesLimit();
     await using undo = new AsyncDisposableStack();
     const poller = undo.use(new Poller());

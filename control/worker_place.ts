@@ -3,25 +3,28 @@
  *
  * @module
  */
-import { availableCores, WORKERS_MAX } from "../ffi/system.ts";
+import { MCR_WORKERS_MAX } from "../ffi/abi.ts";
 
 /** The account that packages make for mcr, and the one that every system has. */
 const ACCOUNTS = ["mcr", "nobody"];
 
 /**
- * The core of each worker: `cores` in turn, or those of the affinity mask.
+ * The core of each worker: `cores` in turn, or the available ones. 0 workers are one a core.
  *
- * @throws {RangeError} when a core is not in the affinity mask, or there are too many workers.
+ * @throws {RangeError} when a core is not available, or there are too many workers.
  */
-export function chooseCores(workers: number, cores: readonly number[] = availableCores()): number[] {
-  const available = availableCores();
+export function chooseCores(
+  workers: number,
+  available: readonly number[],
+  cores: readonly number[] = available,
+): number[] {
   for (const core of cores) {
     if (!available.includes(core)) {
       throw new RangeError(`Cannot run a worker on core ${core}: this process may use ${available.join(", ")}`);
     }
   }
   const count = workers === 0 ? cores.length : workers;
-  if (count > WORKERS_MAX) throw new RangeError(`Cannot run ${count} workers: at most ${WORKERS_MAX}`);
+  if (count > MCR_WORKERS_MAX) throw new RangeError(`Cannot run ${count} workers: at most ${MCR_WORKERS_MAX}`);
   return Array.from({ length: count }, (_, i) => cores[i % cores.length]!);
 }
 

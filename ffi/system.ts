@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { MCR_WORKERS_MAX } from "./abi.ts";
 import { check, native } from "./library.ts";
 
 /** Numbers of the capabilities that matter here, from `linux/capability.h`. */
@@ -21,9 +20,6 @@ export function availableCores(): number[] {
   const count = check(native.mcr_cores(cores, cores.length));
   return [...cores.subarray(0, Math.min(count, cores.length))];
 }
-
-/** The most workers that a relay can have. */
-export const WORKERS_MAX = MCR_WORKERS_MAX;
 
 /** Raises the limit of open descriptors as far as allowed: every output is one. */
 export function raiseFilesLimit(): number {
