@@ -6,8 +6,9 @@
 import { ControlError } from "./error.ts";
 
 /**
- * Gives out the lowest numbers. A released one rests until `settle`: a worker may still be using it until it has
- * acknowledged a generation without it, and may not have heard of its end until it has acknowledged the one after.
+ * Gives out numbers from 0 on, a new one only when none has been given back. A released one rests until `settle`: a
+ * worker may still be using it until it has acknowledged a generation without it, and may not have heard of its end
+ * until it has acknowledged the one after.
  */
 export class Slots {
   readonly #limit: number;
