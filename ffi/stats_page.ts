@@ -91,15 +91,18 @@ export class StatsPage implements Disposable {
     check(native.mcr_stats_settle(this.#pointer, input, progress.fd));
   }
 
-  /** Two halves, read again when the upper one has changed in between: no number is ever half old, half new. */
+  /**
+   * Two halves, read again when the upper one has changed in between: no number is ever half old, half new. Atomic, for
+   * the compiler takes two plain reads of one word for one.
+   */
   #read(offset: number): number {
+    if (this.#pointer === null) throw new TypeError("Cannot read a statistics page that has ended");
     const low = offset / 4, high = low + 1;
-    let upper = this.#words[high];
-    if (upper === undefined) throw new TypeError("Cannot read a statistics page that has ended");
+    let upper = Atomics.load(this.#words, high);
     for (;;) {
-      const lower = this.#words[low]!;
-      const again = this.#words[high]!;
-      if (again === upper) return again * 2 ** 32 + lower;
+      const lower = Atomics.load(this.#words, low);
+      const again = Atomics.load(this.#words, high);
+      if (again === upper) return upper * 2 ** 32 + lower;
       upper = again;
     }
   }
