@@ -1,0 +1,138 @@
+/**
+ * Who may know whom.
+ *
+ * @module
+ */
+import { posix } from "node:path";
+import { type Finding, findingAt, isIn, type Source, split } from "./source.ts";
+
+/** What every C file may include: the contract, and what all share. */
+const COMMON = ["base", "mcr"];
+
+/**
+ * The headers of our own that a C module (its header and its source) may include beside its own and the common ones. A
+ * new module needs a line here: a decision on what it may know.
+ */
+const MODULES: Readonly<Record<string, readonly string[]>> = {
+  // Common.
+  base: [],
+  mcr: [],
+  // The data path: none of these knows another, but for egress, which sends what routes say on a ring.
+  packet_ring: [],
+  parse: [],
+  route: [],
+  uring: [],
+  egress: ["route", "uring"],
+  // The control plane's side of it.
+  channel: [],
+  exclusive: ["filter"],
+  feature: [],
+  filter: [],
+  input: ["filter"],
+  interfaces: [],
+  netlink: [],
+  output: [],
+  pin: [],
+  process: [],
+  stats: [],
+  sandbox: [],
+  traffic_control: ["exclusive", "netlink"],
+  // The worker puts the data path together.
+  worker: ["channel", "egress", "packet_ring", "parse", "route", "uring"],
+  worker_control: ["channel", "egress", "packet_ring", "parse", "route", "sandbox", "uring", "worker"],
+  // Generator and sink.
+  histogram: [],
+  options: [],
+  traffic: ["histogram"],
+  gen: ["options", "traffic"],
+  gen_options: ["gen", "options", "traffic"],
+  sink: ["histogram", "options", "traffic"],
+  sink_options: ["options", "sink", "traffic"],
+  // The launcher.
+  image: [],
+  launch: ["image", "unpack"],
+  unpack: ["launch"],
+  // The program.
+  main: ["gen", "launch", "sink", "worker"],
+};
+
+/** Includes in csrc/ that `MODULES` does not allow. */
+export function findWrongIncludes(sources: readonly Source[]): Finding[] {
+  return sources.filter(({ path }) => /^csrc\/\w+\.[ch]$/.test(path)).flatMap((source) => {
+    const name = posix.parse(source.path).name;
+    const allowed = MODULES[name];
+    if (allowed === undefined) return [`${source.path}:1: no line in tests/tidy/layers.ts says what this may include`];
+    return [...source.text.matchAll(/^#include "(\w+)\.h"/gm)]
+      .filter(([, header]) => ![name, ...COMMON, ...allowed].includes(header!))
+      .map((include) => findingAt(source, include.index, `${name} must not know ${include[1]}.h`));
+  });
+}
+
+/** A folder or file, and what it may import beside itself; types may come from `types` too. */
+const FOLDERS: readonly { readonly of: RegExp; readonly may: RegExp; readonly types?: RegExp }[] = [
+  { of: /^cli\.ts$/, may: /^control\// },
+  { of: /^mod\.ts$/, may: /^control\/[^/]+$/ },
+  { of: /^control\/commands\//, may: /^(control|ffi)\// },
+  { of: /^control\/[^/]+$/, may: /^(control\/[^/]+|ffi\/.*)$/ },
+  { of: /^ffi\//, may: /^ffi\//, types: /^control\// },
+];
+
+/** An import or a re-export, with `type` where the whole of it is erased. */
+const IMPORT = /^(?:import|export)\s(?<type>type\s)?(?:(?<names>[^"';]*?)\sfrom\s)?\s*"(?<from>[^"]+)"/gm;
+const DYNAMIC_IMPORT = /\bimport\("(?<from>[^"]+)"\)/g;
+
+interface Import {
+  readonly index: number;
+  readonly from: string;
+  readonly isType: boolean;
+}
+
+function importsOf(source: Source): Import[] {
+  const { code } = split(source);
+  return [...source.text.matchAll(IMPORT), ...source.text.matchAll(DYNAMIC_IMPORT)]
+    // In a comment or a string it is no import.
+    .filter(({ index }) => code[index] !== " ")
+    .map(({ index, groups }) => ({ index, from: groups!.from!, isType: isErased(groups!.type, groups!.names) }));
+}
+
+function isErased(type: string | undefined, names: string | undefined): boolean {
+  if (type !== undefined) return true;
+  const inner = /^\{(.*)\}$/s.exec(names?.trim() ?? "")?.[1];
+  return inner?.split(",").map((name) => name.trim()).filter(Boolean).every((name) => name.startsWith("type ")) ??
+    false;
+}
+
+/** Imports that go against the direction `cli.ts → control/commands → control/* → ffi/*`. */
+export function findWrongImports(sources: readonly Source[]): Finding[] {
+  return sources.filter((source) => isIn(source, "ts")).flatMap((source) => {
+    const folder = FOLDERS.find(({ of }) => of.test(source.path));
+    if (folder === undefined) return [];
+    return importsOf(source).filter(({ from }) => from.startsWith(".")).flatMap(({ index, from, isType }) => {
+      const target = posix.join(posix.dirname(source.path), from);
+      if (folder.may.test(target) || (isType && folder.types?.test(target))) return [];
+      return [findingAt(source, index, `must not import ${target}`)];
+    });
+  });
+}
+
+/** Imports of packages that `deno.json` does not name. */
+export function findForeignImports(sources: readonly Source[]): Finding[] {
+  const settings: { imports?: Record<string, string> } = JSON.parse(
+    sources.find(({ path }) => path === "deno.json")?.text ?? "{}",
+  );
+  const known = Object.keys(settings.imports ?? {});
+  return sources.filter((source) => isIn(source, "ts")).flatMap((source) => {
+    return importsOf(source)
+      .filter(({ from }) => !/^(\.|node:)/.test(from) && !known.includes(from))
+      .map(({ index, from }) => findingAt(source, index, `deno.json does not name "${from}"`));
+  });
+}
+
+/** Uses of foreign functions and raw pointers outside ffi/ and the tests of the boundary. */
+export function findStrayPointers(sources: readonly Source[]): Finding[] {
+  return sources.filter((source) => isIn(source, "ts") && !/^(ffi|tests\/boundary)\//.test(source.path))
+    .flatMap((source) => {
+      return [...split(source).code.matchAll(/\bDeno\.(dlopen|Unsafe\w+)|\bmcr_[a-z]\w*/g)]
+        .map((use) => findingAt(source, use.index, `${use[0]} belongs in ffi/`));
+    });
+}
