@@ -18,9 +18,12 @@ const library_sources: []const []const u8 = &.{
     "base.c",
     "channel.c",
     "egress.c",
+    "exclusive.c",
+    "feature.c",
     "filter.c",
     "input.c",
     "interfaces.c",
+    "netlink.c",
     "output.c",
     "packet_ring.c",
     "parse.c",
@@ -28,6 +31,7 @@ const library_sources: []const []const u8 = &.{
     "route.c",
     "sandbox.c",
     "stats.c",
+    "traffic_control.c",
     "uring.c",
     "worker.c",
     "worker_control.c",
@@ -49,7 +53,16 @@ const native_sources: []const []const u8 = &.{
 
 /// In tests/unit/; main.c there calls them.
 const test_sources: []const []const u8 = &.{
+    "channel_test.c",
+    "egress_test.c",
+    "egress_world.c",
+    "filter_test.c",
     "main.c",
+    "model.c",
+    "packet_ring_test.c",
+    "parse_test.c",
+    "route_test.c",
+    "stats_test.c",
     "traffic_test.c",
 };
 

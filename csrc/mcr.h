@@ -310,6 +310,51 @@ MCR_API int32_t mcr_input_open(uint32_t interface, uint32_t slot_count, uint32_t
  */
 MCR_API int32_t mcr_input_filter(int32_t socket, uint32_t input, const struct mcr_rule *rules, uint32_t rule_count);
 
+/* ---- settings of input interfaces ---- */
+
+/**
+ * mcr_feature_set - switch a feature of a network device, by the name that `ethtool -k` shows in full: "rx-gro".
+ *
+ * Needs CAP_NET_ADMIN where something has to change.
+ *
+ * Return: 1 switched; 0: it was so before; -ENOENT: this kernel has no such feature; -EOPNOTSUPP: the driver does not
+ * let it be switched so; -EPERM; -ENODEV: the interface is gone.
+ */
+MCR_API int32_t mcr_feature_set(uint32_t interface, const char *feature, uint32_t is_on);
+
+/* ---- exclusive input: what is relayed goes nowhere else on this host ---- */
+
+/* Of the ingress filters, `pref` of tc: after all that a user would choose, and all that the kernel chooses (49152). */
+#define MCR_EXCLUSIVE_PRIORITY 65000u
+
+/**
+ * mcr_exclusive_open - whoever owns filters: what is left of them after its end is found by mcr_exclusive_sweep().
+ *
+ * Return: the owner's descriptor, of the network namespace of the call; -EMFILE.
+ */
+MCR_API int32_t mcr_exclusive_open(void);
+
+/**
+ * mcr_exclusive_set - drop the datagrams of these rules, once they have passed the packet sockets of an interface.
+ * @rules: those whose input is not @input are passed over.
+ *
+ * A tc filter at the interface's ingress, of the owner's own. Replaces the one before in one step. Makes the clsact qdisc
+ * if there is none; filters of others stay, and come first. Fragments pass: the later ones carry no ports. Where not
+ * all rules fit (3,968 instructions, about 490 groups), the first ones do; never is anything dropped that no rule is
+ * for. With no rules at all it drops nothing, and shows that it could be installed. Needs CAP_NET_ADMIN.
+ *
+ * Return: of how many rules datagrams are dropped; -EPERM; -ENOENT, -EOPNOTSUPP: the kernel has no clsact or no bpf
+ * classifier, or the interface shares its filters with others; -ENODEV: it is gone; -ENOMEM.
+ */
+MCR_API int32_t mcr_exclusive_set(int32_t owner, uint32_t interface, uint32_t input, const struct mcr_rule *rules,
+				  uint32_t rule_count);
+
+/* Removes the owner's filter, and the qdisc if it was made for such a filter and is empty. 0 also without one. -EPERM. */
+MCR_API int32_t mcr_exclusive_end(int32_t owner, uint32_t interface);
+
+/* Removes from an interface the filters whose owners are dead. Return: how many; -EPERM if there are any. */
+MCR_API int32_t mcr_exclusive_sweep(uint32_t interface);
+
 /**
  * mcr_output_open - a connected UDP socket that sends out of one interface.
  * @ttl: 1 to 255.

@@ -54,6 +54,7 @@ export const MCR_DROPS_MAX = 32;
 export const MCR_NO_SOCKET = 4294967295;
 export const MCR_NO_CORE = 4294967295;
 export const MCR_KEEP_ID = 4294967295;
+export const MCR_EXCLUSIVE_PRIORITY = 65000;
 
 export const mcr_worker_stats = {
   sizeof: 512,
@@ -202,6 +203,11 @@ export const symbols = {
   mcr_interfaces_drain: { parameters: ["i32"], result: "i32" },
   mcr_input_open: { parameters: ["u32", "u32", "buffer"], result: "i32" },
   mcr_input_filter: { parameters: ["i32", "u32", "buffer", "u32"], result: "i32" },
+  mcr_feature_set: { parameters: ["u32", "buffer", "u32"], result: "i32" },
+  mcr_exclusive_open: { parameters: [], result: "i32" },
+  mcr_exclusive_set: { parameters: ["i32", "u32", "u32", "buffer", "u32"], result: "i32" },
+  mcr_exclusive_end: { parameters: ["i32", "u32"], result: "i32" },
+  mcr_exclusive_sweep: { parameters: ["u32"], result: "i32" },
   mcr_output_open: { parameters: ["u32", "buffer", "u32", "u32", "u32"], result: "i32" },
   mcr_membership_open: { parameters: [], result: "i32" },
   mcr_membership_join: { parameters: ["i32", "u32", "buffer"], result: "i32" },
