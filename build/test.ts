@@ -46,8 +46,8 @@ function denoTest(files: readonly string[], args: readonly string[]): Stage {
 
 /** The last line of `tests/unit/main.c`. */
 function countOfC(output: string): Counts | undefined {
-  const found = output.match(/^(\d+) passed, (\d+) failed$/m);
-  return found ? { passed: Number(found[1]), failed: Number(found[2]), skipped: 0 } : undefined;
+  const found = output.match(/^(\d+) passed, (\d+) failed, (\d+) skipped$/m);
+  return found ? { passed: Number(found[1]), failed: Number(found[2]), skipped: Number(found[3]) } : undefined;
 }
 
 /** The last line of `deno test`: "ok | 12 passed (3 steps) | 0 failed | 1 ignored (2s)". */

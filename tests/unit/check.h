@@ -26,6 +26,9 @@
  */
 bool mcr_check(bool holds, const char *file, int line, const char *text);
 
+/* Says why the running test cannot be made here, which is then neither passed nor failed. */
+void mcr_check_skip(const char *reason);
+
 /* Runs one test and counts it. */
 void mcr_check_run(void (*test)(void), const char *name);
 
