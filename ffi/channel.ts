@@ -44,7 +44,7 @@ export class Channel implements Disposable {
   }
 
   /** Hands over a ring. */
-  input(index: number, { slotCount, socket, progress }: InputSocket): void {
+  input(index: number, { slotCount, socket, progress }: Pick<InputSocket, "slotCount" | "socket" | "progress">): void {
     this.#send(abi.MCR_MESSAGE_INPUT, { index, slot_count: slotCount }, [socket.fd, progress.fd]);
   }
 
