@@ -8,6 +8,7 @@ import type { PackedRules } from "../ffi/route_table.ts";
 import { InputSocket, Memberships } from "../ffi/sockets.ts";
 import type { StatsPage } from "../ffi/stats_page.ts";
 import type { Log } from "./log.ts";
+import type { OffloadSet } from "./offload_set.ts";
 import { Slots } from "./slots.ts";
 
 /** One interface that is listened on. */
@@ -27,11 +28,13 @@ export class InputSet implements Disposable {
   readonly #memberships = new Memberships();
   readonly #slotCount: number;
   readonly #pages: readonly StatsPage[];
+  readonly #offload: OffloadSet;
   readonly #log: Log;
 
-  constructor(slotCount: number, pages: readonly StatsPage[], log: Log) {
+  constructor(slotCount: number, pages: readonly StatsPage[], offload: OffloadSet, log: Log) {
     this.#slotCount = slotCount;
     this.#pages = pages;
+    this.#offload = offload;
     this.#log = log;
   }
 
@@ -62,6 +65,7 @@ export class InputSet implements Disposable {
     undo.move();
     const input = { index, interfaceIndex, interfaceName, sockets };
     this.#inputs.set(interfaceIndex, input);
+    this.#offload.start(interfaceIndex, interfaceName);
     return input;
   }
 
@@ -99,6 +103,7 @@ export class InputSet implements Disposable {
 
   #end(input: Input): void {
     if (this.#inputs.get(input.interfaceIndex) === input) this.#inputs.delete(input.interfaceIndex);
+    this.#offload.end(input.interfaceIndex);
     for (const socket of input.sockets) socket[Symbol.dispose]();
   }
 

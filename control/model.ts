@@ -13,6 +13,8 @@ export interface RuleInput {
   readonly group: string;
   /** UDP destination port, 1 to 65535. */
   readonly port: number;
+  /** Whether the rest of this host, its listeners and its routing, gets none of them; not unless given. */
+  readonly exclusive?: boolean;
 }
 
 /** Where their payload is sent again. */
@@ -107,6 +109,8 @@ export interface WorkerStatus extends WorkerCounters {
   readonly restarts: number;
   /** Number of the route table it forwards by; 0 before the first. */
   readonly generation: number;
+  /** Frames in which the kernel had put several datagrams together. */
+  readonly superframes: number;
 }
 
 /** All counters of the relay at one moment. */

@@ -10,15 +10,18 @@ import type { NetworkInterface } from "../ffi/interfaces.ts";
 import { Poller } from "../ffi/poller.ts";
 import { packRules } from "../ffi/route_table.ts";
 import type { NumberedRule } from "../ffi/route_table.ts";
-import { availableCores, CAP_NET_RAW, hasCapability, raiseFilesLimit } from "../ffi/system.ts";
+import { availableCores, CAP_NET_ADMIN, CAP_NET_RAW, hasCapability, raiseFilesLimit } from "../ffi/system.ts";
 import { Counters, readWorkers } from "./counters.ts";
 import type { RuleSlots } from "./counters.ts";
 import type { Engine, RulePlacement } from "./engine.ts";
 import { messageOf } from "./error.ts";
+import { ExclusiveSet } from "./exclusive_set.ts";
+import type { ExclusiveRules } from "./exclusive_set.ts";
 import { InputSet } from "./input_set.ts";
 import type { Input } from "./input_set.ts";
 import type { Log } from "./log.ts";
 import type { InterfaceStatus, Rule, RuleOutput, Stats, WorkerStatus } from "./model.ts";
+import { OffloadSet } from "./offload_set.ts";
 import { OutputSet } from "./output_set.ts";
 import type { OutputSocket } from "./output_set.ts";
 import { chooseCores, workerIdentity } from "./worker_place.ts";
@@ -37,6 +40,8 @@ export interface RelayOptions {
   readonly cores?: readonly number[];
   /** Slots of each packet ring: a power of two from 64 to 262,144. */
   readonly ringSlots: number;
+  /** Input interfaces on which the kernel is to put datagrams together, while they are listened on. */
+  readonly receiveOffload: readonly string[];
   /** Time to live of what outputs send that name none. */
   readonly ttl: number;
   /** Told what happens beside requests: workers that end, interfaces that come. */
@@ -67,6 +72,7 @@ export class Relay implements Engine {
   readonly #watch = new InterfaceWatch();
   readonly #inputs: InputSet;
   readonly #outputs = new OutputSet();
+  readonly #exclusive: ExclusiveSet;
   readonly #counters: Counters;
   #placed: ReadonlyMap<string, Placed> = new Map();
   /** Settles when the last change has been made or has failed. */
@@ -78,7 +84,10 @@ export class Relay implements Engine {
     this.#options = options;
     this.#poller = poller;
     this.#pool = pool;
-    this.#inputs = new InputSet(options.ringSlots, pages, options.log);
+    const offload = new OffloadSet(options.receiveOffload, options.log);
+    this.#inputs = new InputSet(options.ringSlots, pages, offload, options.log);
+    this.#exclusive = new ExclusiveSet(options.log);
+    this.#exclusive.sweep(listInterfaces());
     this.#counters = new Counters(pages);
     poller.watch(this.#watch, () => this.#onInterfaceChange());
   }
@@ -103,7 +112,10 @@ export class Relay implements Engine {
   }
 
   apply(rules: readonly Rule[]): Promise<void> {
-    return this.#inOrder(() => this.#change(rules));
+    return this.#inOrder(() => {
+      this.#requirePrivilege(rules);
+      return this.#change(rules);
+    });
   }
 
   placement(id: string): RulePlacement {
@@ -126,12 +138,19 @@ export class Relay implements Engine {
       core,
       restarts,
       generation,
+      superframes: page.worker("superframes"),
       ...readWorkers([page]),
     }));
   }
 
   interfaces(): readonly InterfaceStatus[] {
     return listInterfaces();
+  }
+
+  /** Also of a rule that waits: it would be no better off when its interface comes. */
+  #requirePrivilege(rules: readonly Rule[]): void {
+    if (!rules.some((rule) => isNewExclusive(this.#placed, rule)) || hasCapability(CAP_NET_ADMIN)) return;
+    throw new NativeError("EPERM", "an exclusive input needs CAP_NET_ADMIN, which this supervisor lacks");
   }
 
   #inOrder(change: () => Promise<void>): Promise<void> {
@@ -165,14 +184,22 @@ export class Relay implements Engine {
     const before = this.#placed;
     const { placed, opened } = this.#draft(rules, undo);
     if (isSame(before, placed)) return;
-    const packed = packRules(numbered(placed));
-    const kept = packRules(numbered(new Map([...before].filter(([id, old]) => placed.get(id)?.input === old.input))));
+    const packed = packRules(numbered([...placed.values()]));
+    const kept = packRules(numbered([...placed.values()].filter((one) => isKept(before, one))));
 
     const groups = groupsOf(placed), oldGroups = groupsOf(before);
     for (const { input, group } of minus(groups, oldGroups)) {
       this.#inputs.join(input.interfaceIndex, group);
       undo.defer(() => this.#inputs.leave(input.interfaceIndex, group));
     }
+    const exclusive = exclusiveOf(placed, () => true);
+    undo.defer(() => this.#exclusive.apply(exclusiveOf(before, () => true)));
+    // What the rest of the host is to get again it gets while it is still relayed; what it is to get no more it loses
+    // when the workers relay it. A new rule's interface shows already that it can have a filter.
+    this.#exclusive.apply(
+      exclusiveOf(placed, (one) => isKept(before, one)),
+      (input) => placed.values().some((one) => one.input === input && isNewExclusive(before, one.rule)),
+    );
     // Narrow before the workers forget a rule, widen after they know one: nothing arrives that nobody wants.
     for (const input of this.#inputs) this.#inputs.filter(input, kept);
     await this.#pool.deliver({
@@ -183,6 +210,7 @@ export class Relay implements Engine {
     this.#placed = placed;
     undo.move();
     for (const input of this.#inputs) this.#inputs.filter(input, packed);
+    this.#exclusive.apply(exclusive);
     for (const { input, group } of minus(oldGroups, groups)) this.#inputs.leave(input.interfaceIndex, group);
     this.#retire(before, placed);
   }
@@ -271,6 +299,8 @@ export class Relay implements Engine {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#poller.forget(this.#watch);
     await this.#lastChange;
+    // Before the workers stop: what they no longer relay goes its usual way.
+    this.#exclusive[Symbol.dispose]();
     await this.#pool[Symbol.asyncDispose]();
     this.#inputs[Symbol.dispose]();
     this.#outputs[Symbol.dispose]();
@@ -290,8 +320,8 @@ function unlessNotReady<Opened>(open: () => Opened): Opened | undefined {
 }
 
 /** The rules that workers are told of: those with an input. */
-function numbered(placed: ReadonlyMap<string, Placed>): NumberedRule[] {
-  return [...placed.values()].flatMap(({ rule, input, slots, outputs }) =>
+function numbered(placed: readonly Placed[]): NumberedRule[] {
+  return placed.flatMap(({ rule, input, slots, outputs }) =>
     input === undefined ? [] : [{
       group: rule.input.group,
       port: rule.input.port,
@@ -304,6 +334,22 @@ function numbered(placed: ReadonlyMap<string, Placed>): NumberedRule[] {
       })),
     }]
   );
+}
+
+/** Whether a rule has been relayed from the same input before. */
+function isKept(before: ReadonlyMap<string, Placed>, { rule, input }: Placed): boolean {
+  return before.get(rule.id)?.input === input;
+}
+
+function isNewExclusive(before: ReadonlyMap<string, Placed>, { id, input }: Rule): boolean {
+  return input.exclusive === true && !before.has(id);
+}
+
+/** The inputs that have exclusive rules, with those of them that are wanted. */
+function exclusiveOf(placed: ReadonlyMap<string, Placed>, isWanted: (one: Placed) => boolean): ExclusiveRules {
+  const all = [...placed.values()].filter(({ rule, input }) => rule.input.exclusive && input !== undefined);
+  const byInput = Map.groupBy(all, ({ input }) => input!);
+  return new Map([...byInput].map(([input, rules]) => [input, numbered(rules.filter(isWanted))]));
 }
 
 /** The groups that rules need joined, by input and group. */

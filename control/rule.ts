@@ -20,6 +20,7 @@ export const EXPECTED = {
   ttl: "a time to live, 1 to 255",
   name: 'a name of 1 to 64 letters, digits, ".", "_" and "-" that does not begin with "-"',
   output: "GROUP:PORT:IFACE",
+  exclusive: "true or false",
   outputs: `a list of 1 to ${OUTPUTS_MAX} outputs`,
 } as const;
 
@@ -114,8 +115,12 @@ export function parseRuleReference(value: unknown): string {
 }
 
 function takeInput(value: unknown): RuleInput {
-  const input = takeObject(value, "input", ["interface", "group", "port"]);
-  return takeEndpoint(input, "input");
+  const input = takeObject(value, "input", ["interface", "group", "port", "exclusive"]);
+  const { exclusive } = input;
+  if (exclusive !== undefined && typeof exclusive !== "boolean") {
+    refuse("input.exclusive", exclusive, EXPECTED.exclusive);
+  }
+  return { ...takeEndpoint(input, "input"), ...(exclusive ? { exclusive } : {}) };
 }
 
 function takeOutput(value: unknown, index: number): RuleOutput {

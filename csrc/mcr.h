@@ -338,10 +338,10 @@ MCR_API int32_t mcr_exclusive_open(void);
  * mcr_exclusive_set - drop the datagrams of these rules, once they have passed the packet sockets of an interface.
  * @rules: those whose input is not @input are passed over.
  *
- * A tc filter at the interface's ingress, of the owner's own. Replaces the one before in one step. Makes the clsact qdisc
- * if there is none; filters of others stay, and come first. Fragments pass: the later ones carry no ports. Where not
- * all rules fit (3,968 instructions, about 490 groups), the first ones do; never is anything dropped that no rule is
- * for. With no rules at all it drops nothing, and shows that it could be installed. Needs CAP_NET_ADMIN.
+ * A tc filter at the interface's ingress, of the owner's own. Replaces the one before in one step. Makes the clsact
+ * qdisc if there is none; filters of others stay, and come first. Fragments pass: the later ones carry no ports. Where
+ * not all rules fit (3,968 instructions, about 490 groups), the first ones do; never is anything dropped that no rule
+ * is for. With no rules at all it drops nothing, and shows that it could be installed. Needs CAP_NET_ADMIN.
  *
  * Return: of how many rules datagrams are dropped; -EPERM; -ENOENT, -EOPNOTSUPP: the kernel has no clsact or no bpf
  * classifier, or the interface shares its filters with others; -ENODEV: it is gone; -ENOMEM.
@@ -349,7 +349,7 @@ MCR_API int32_t mcr_exclusive_open(void);
 MCR_API int32_t mcr_exclusive_set(int32_t owner, uint32_t interface, uint32_t input, const struct mcr_rule *rules,
 				  uint32_t rule_count);
 
-/* Removes the owner's filter, and the qdisc if it was made for such a filter and is empty. 0 also without one. -EPERM. */
+/* Removes the owner's filter, and the qdisc if it was made for such a filter and is empty. -EPERM if there is one. */
 MCR_API int32_t mcr_exclusive_end(int32_t owner, uint32_t interface);
 
 /* Removes from an interface the filters whose owners are dead. Return: how many; -EPERM if there are any. */

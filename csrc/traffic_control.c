@@ -1,6 +1,6 @@
 /*
- * traffic_control.c - exclusive input, as it lies in the kernel: filters at the ingress of an interface, whose they are,
- * and the qdisc that they need. See mcr_exclusive_*() in mcr.h.
+ * traffic_control.c - exclusive input, as it lies in the kernel: filters at the ingress of an interface, whose they
+ * are, and the qdisc that they need. See mcr_exclusive_*() in mcr.h.
  *
  * A filter of ours is known by its program (exclusive.h) and by MCR_EXCLUSIVE_PRIORITY. Its handle names its owner: the
  * name of an abstract Unix socket, which lives in the network namespace as the filter does, and ends with the process

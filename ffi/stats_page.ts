@@ -36,7 +36,9 @@ export class StatsPage implements Disposable {
   }
 
   /** A counter of the worker itself. */
-  worker(name: "heartbeat_ns" | "generation" | "received" | "received_bytes" | "relayed" | "recovered"): number {
+  worker(
+    name: "heartbeat_ns" | "generation" | "received" | "received_bytes" | "relayed" | "recovered" | "superframes",
+  ): number {
     return this.#read(abi.mcr_stats.worker + abi.mcr_worker_stats[name]);
   }
 

@@ -23,12 +23,16 @@ export const add: Command = {
   name: "add",
   aliases: ["add-rule"],
   usage:
-    "mcr add --input-interface IFACE --input-group GROUP --input-port PORT --outputs GROUP:PORT:IFACE[,...] [--name NAME] [--ttl N] [-j] [--socket PATH]",
+    "mcr add --input-interface IFACE --input-group GROUP --input-port PORT --outputs GROUP:PORT:IFACE[,...] [--name NAME] [--ttl N] [--exclusive] [-j] [--socket PATH]",
   summary: "Add a rule to the running relay",
   details: `Returns when every worker relays by the new rule. An interface that does not
 exist is no error: the rule waits for it. An output is written as one word,
 GROUP:PORT:IFACE, or as --output-group, --output-port and --output-interface,
-given together and once for each output.`,
+given together and once for each output.
+
+With --exclusive the rest of this host gets none of the rule's datagrams: no
+listener on the input interface, no routing, no bridge that it is a port of.
+That spares the kernel the work for them. It needs CAP_NET_ADMIN.`,
   example: `mcr add --input-interface eth0 --input-group 239.1.1.1 --input-port 5001 \\
     --outputs 239.2.2.2:6000:eth1,239.2.2.3:6000:eth2 --name camera-1`,
   options: [
@@ -47,6 +51,10 @@ given together and once for each output.`,
     { name: "output-port", value: "PORT", isRepeatable: true, help: "port of one output" },
     { name: "name", value: "NAME", help: "a name of your own for the rule" },
     { name: "ttl", value: "N", help: "IP time to live of what is sent (default: that of mcr run)" },
+    {
+      name: "exclusive",
+      help: "keep the datagrams from the rest of this host: faster, but nobody else here gets them",
+    },
     JSON_OPTION,
     SOCKET_OPTION,
   ],
@@ -71,6 +79,7 @@ function readRule(given: Arguments): RuleSpec {
     interface: takeText(given, "input-interface", isInterfaceName, EXPECTED.interface),
     group: takeText(given, "input-group", isGroup, EXPECTED.group),
     port: parsePort("input-port", required(given, "input-port")),
+    ...(given.has("exclusive") ? { exclusive: true } : {}),
   };
   const name = given.one("name");
   if (name !== undefined && !isRuleName(name)) refuseOption("name", name, EXPECTED.name);

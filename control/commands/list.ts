@@ -27,10 +27,11 @@ export function formatRules(rules: readonly RuleStatus[]): string {
 }
 
 /** The first output stands in the rule's own row, the others below it. */
-function ruleRows({ id, name, state, outputs, waiting_for: waitingFor }: RuleStatus): string[][] {
+function ruleRows({ id, name, input, state, outputs, waiting_for: waitingFor }: RuleStatus): string[][] {
+  const condition = input.exclusive ? `${state}, exclusive` : state;
   const lines = outputs.map(formatOutput);
   if (waitingFor.length > 0) lines.push(`waiting for ${waitingFor.join(", ")}`);
-  return lines.map((line, index) => index === 0 ? [id, name ?? "-", state, line] : ["", "", "", line]);
+  return lines.map((line, index) => index === 0 ? [id, name ?? "-", condition, line] : ["", "", "", line]);
 }
 
 function formatOutput(output: RuleOutput): string {

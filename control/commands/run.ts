@@ -9,7 +9,7 @@ import { type Arguments, type Command, readArguments, SOCKET_OPTION, type Surrou
 import { UsageError } from "../error.ts";
 import { makeLog } from "../log.ts";
 import { parseCores, parseWhole } from "../number.ts";
-import { EXPECTED } from "../rule.ts";
+import { EXPECTED, isInterfaceName } from "../rule.ts";
 import { resolveSocketPath } from "../socket_path.ts";
 import { stopSignal } from "../stop_signal.ts";
 
@@ -25,7 +25,8 @@ const RING_SLOTS_MAX = 1 << 18;
 /** The `run` command. */
 export const run: Command = {
   name: "run",
-  usage: "mcr run [--workers N|auto] [--cores LIST] [--ttl N] [--ring-slots N] [--socket PATH]",
+  usage:
+    "mcr run [--workers N|auto] [--cores LIST] [--ttl N] [--ring-slots N] [--receive-offload IFACE[,...]] [--socket PATH]",
   summary: "Run the relay: the supervisor and its workers",
   details: `Stays in the foreground and logs to standard error. It takes commands as soon
 as it has printed "mcr: ready on PATH, N worker(s)". SIGTERM or SIGINT ends it
@@ -40,6 +41,12 @@ in good order, a second one at once. It needs CAP_NET_RAW and CAP_NET_ADMIN.`,
       value: "N",
       help:
         `packets that the kernel can hold for a worker and an interface, a power of two from ${RING_SLOTS_MIN} to ${RING_SLOTS_MAX} (default: ${RING_SLOTS_DEFAULT})`,
+    },
+    {
+      name: "receive-offload",
+      value: "IFACE[,...]",
+      isRepeatable: true,
+      help: "input interfaces whose datagrams the kernel is to put together before they are relayed",
     },
     SOCKET_OPTION,
   ],
@@ -57,6 +64,7 @@ interface RunOptions {
   readonly cores?: readonly number[];
   readonly ringSlots: number;
   readonly ttl: number;
+  readonly receiveOffload: readonly string[];
 }
 
 async function supervise(options: RunOptions, path: string, { notice }: Surroundings): Promise<void> {
@@ -85,6 +93,7 @@ function readOptions(given: Arguments): RunOptions {
     ...(cores === undefined ? {} : { cores }),
     ringSlots: readRingSlots(given),
     ttl: readWhole(given, "ttl", 1, 255, 1, EXPECTED.ttl),
+    receiveOffload: readInterfaces(given, "receive-offload"),
   };
 }
 
@@ -98,6 +107,11 @@ function readCores(given: Arguments): number[] | undefined {
   const text = given.one("cores");
   if (text === undefined) return undefined;
   return parseCores(text) ?? refuse("cores", text, "core numbers as in 2,3 or 0-3, each once");
+}
+
+function readInterfaces(given: Arguments, name: string): string[] {
+  const names = given.all(name).flatMap((list) => list.split(","));
+  return names.map((one) => isInterfaceName(one) ? one : refuse(name, one, EXPECTED.interface));
 }
 
 function readRingSlots(given: Arguments): number {

@@ -75,6 +75,12 @@ Deno.test("parseRuleSpec() returns the same rule, sharing nothing", () => {
   deepStrictEqual([parsed.input.port, parsed.outputs.length], [5001, 2]);
 });
 
+Deno.test("parseRuleSpec() keeps that an input is exclusive, and nothing of one that is not", () => {
+  const exclusive = { input: { ...INPUT, exclusive: true }, outputs: [OUTPUT] };
+  deepStrictEqual(parseRuleSpec(exclusive), exclusive);
+  deepStrictEqual(parseRuleSpec({ input: { ...INPUT, exclusive: false }, outputs: [OUTPUT] }).input, INPUT);
+});
+
 const BAD_SPECS: readonly [what: string, spec: unknown, code: string, path: string, message: RegExp][] = [
   ["a list", [], "invalid", "params", /expected an object/],
   ["nothing", undefined, "invalid", "params", /"params" is missing, expected an object/],
@@ -109,6 +115,13 @@ const BAD_SPECS: readonly [what: string, spec: unknown, code: string, path: stri
     "invalid",
     "input.colour",
     /known are interface, group, port/,
+  ],
+  [
+    "an exclusive of text",
+    { input: { ...INPUT, exclusive: "yes" }, outputs: [OUTPUT] },
+    "invalid",
+    "input.exclusive",
+    /"input\.exclusive" "yes": expected true or false/,
   ],
 ];
 for (const [what, spec, code, path, message] of BAD_SPECS) {
