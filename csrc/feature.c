@@ -6,7 +6,6 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -108,32 +107,43 @@ static int feature_write(struct device *device, uint32_t number, uint32_t is_on)
 	return ask(device, &wish);
 }
 
+/* Return: 1 on, 0 off, -errno. */
+static int feature_read(struct device *device, const char *feature)
+{
+	struct ethtool_get_features_block block;
+	const int number = feature_find(device, feature);
+	int error;
+
+	if (number < 0)
+		return number;
+	error = features_read(device, (uint32_t)number, &block);
+	return error < 0 ? error : (int)(block.active >> (uint32_t)number % 32 & 1u);
+}
+
 /* Return: 1 switched, 0 as it was, -errno. */
 static int feature_switch(struct device *device, const char *feature, uint32_t is_on)
 {
 	struct ethtool_get_features_block block;
 	const int number = feature_find(device, feature);
-	uint32_t bit;
 	int error;
 
 	if (number < 0)
 		return number;
-	bit = 1u << (uint32_t)number % 32;
 	error = features_read(device, (uint32_t)number, &block);
 	if (error < 0)
 		return error;
-	if (!(block.active & bit) == !is_on)
+	if ((block.active >> (uint32_t)number % 32 & 1u) == (is_on != 0))
 		return 0;
-	if (!(block.available & bit) || (block.never_changed & bit))
+	if (!(block.available >> (uint32_t)number % 32 & 1u))
 		return -EOPNOTSUPP;
 	error = feature_write(device, (uint32_t)number, is_on);
 	if (error < 0)
 		return error;
 	/* What the driver does not grant, the kernel keeps as a wish. */
-	error = features_read(device, (uint32_t)number, &block);
+	error = feature_read(device, feature);
 	if (error < 0)
 		return error;
-	return !(block.active & bit) == !is_on ? 1 : -EOPNOTSUPP;
+	return error == (is_on != 0) ? 1 : -EOPNOTSUPP;
 }
 
 static const char *errno_text(int error)
@@ -150,18 +160,44 @@ static const char *errno_text(int error)
 	}
 }
 
+/* Return: 0, or -errno with mcr_error(). */
+static int32_t device_open(struct device *device, uint32_t interface)
+{
+	memset(device, 0, sizeof(*device));
+	if (!if_indextoname(interface, device->query.ifr_name))
+		return mcr_fail(ENODEV, "Cannot ask for features of interface %u: it is gone", interface);
+	device->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (device->fd >= 0)
+		return 0;
+	return mcr_fail(errno, "Cannot ask for features of \"%s\": %s", device->query.ifr_name, strerror(errno));
+}
+
 int32_t mcr_feature_set(uint32_t interface, const char *feature, uint32_t is_on)
 {
-	struct device device = { .fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) };
-	const char *name = device.query.ifr_name;
-	int result;
+	struct device device;
+	int32_t result = device_open(&device, interface);
 
-	if (device.fd < 0)
-		return mcr_fail(errno, "Cannot ask for features of interface %u: %s", interface, strerror(errno));
-	result = if_indextoname(interface, device.query.ifr_name) ? feature_switch(&device, feature, is_on) : -ENODEV;
+	if (result < 0)
+		return result;
+	result = feature_switch(&device, feature, is_on);
 	close(device.fd);
 	if (result >= 0)
 		return result;
 	return mcr_fail(-result, "Cannot switch %s %s \"%s\": %s", feature, is_on ? "on for" : "off for",
-			*name ? name : "?", errno_text(-result));
+			device.query.ifr_name, errno_text(-result));
+}
+
+int32_t mcr_feature_get(uint32_t interface, const char *feature)
+{
+	struct device device;
+	int32_t result = device_open(&device, interface);
+
+	if (result < 0)
+		return result;
+	result = feature_read(&device, feature);
+	close(device.fd);
+	if (result >= 0)
+		return result;
+	return mcr_fail(-result, "Cannot ask for %s of \"%s\": %s", feature, device.query.ifr_name,
+			errno_text(-result));
 }

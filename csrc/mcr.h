@@ -322,6 +322,9 @@ MCR_API int32_t mcr_input_filter(int32_t socket, uint32_t input, const struct mc
  */
 MCR_API int32_t mcr_feature_set(uint32_t interface, const char *feature, uint32_t is_on);
 
+/* 1 when it is on, else 0. -ENOENT, -ENODEV. */
+MCR_API int32_t mcr_feature_get(uint32_t interface, const char *feature);
+
 /* ---- exclusive input: what is relayed goes nowhere else on this host ---- */
 
 /* Of the ingress filters, `pref` of tc: after all that a user would choose, and all that the kernel chooses (49152). */

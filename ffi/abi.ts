@@ -204,6 +204,7 @@ export const symbols = {
   mcr_input_open: { parameters: ["u32", "u32", "buffer"], result: "i32" },
   mcr_input_filter: { parameters: ["i32", "u32", "buffer", "u32"], result: "i32" },
   mcr_feature_set: { parameters: ["u32", "buffer", "u32"], result: "i32" },
+  mcr_feature_get: { parameters: ["u32", "buffer"], result: "i32" },
   mcr_exclusive_open: { parameters: [], result: "i32" },
   mcr_exclusive_set: { parameters: ["i32", "u32", "u32", "buffer", "u32"], result: "i32" },
   mcr_exclusive_end: { parameters: ["i32", "u32"], result: "i32" },

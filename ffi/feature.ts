@@ -5,6 +5,11 @@
  */
 import { check, cString, native } from "./library.ts";
 
+/** Whether a feature is on. Throws as `setFeature` does. */
+export function hasFeature(interfaceIndex: number, feature: string): boolean {
+  return check(native.mcr_feature_get(interfaceIndex, cString(feature))) === 1;
+}
+
 /**
  * Switches a feature, by the name that `ethtool -k` shows in full; returns whether it was the other way before.
  *
