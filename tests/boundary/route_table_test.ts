@@ -22,8 +22,13 @@ Deno.test("packRules() writes what struct mcr_rule and struct mcr_output say", (
   );
   const fields = ["port", "input", "stats", "output_first", "output_count"] as const;
   deepStrictEqual(fields.map((name) => rule.getUint32(abi.mcr_rule[name], true)), [5001, 7, 8, 0, 2]);
-  const outputs = new Uint32Array(outputBytes.buffer);
-  deepStrictEqual([...outputs], [9, 10, 1472, 0, abi.MCR_NO_SOCKET, 11, 0, 0]);
+  const output = (index: number): number[] => {
+    const view = new DataView(outputBytes.buffer, index * abi.mcr_output.sizeof);
+    return [abi.mcr_output.socket, abi.mcr_output.stats, abi.mcr_output.segment_max].map((at) =>
+      view.getUint32(at, true)
+    );
+  };
+  deepStrictEqual([output(0), output(1)], [[9, 10, 1472], [abi.MCR_NO_SOCKET, 11, 0]]);
 });
 
 Deno.test("a table is sealed: nobody who has it can change it", () => {
