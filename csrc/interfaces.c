@@ -34,7 +34,8 @@ static struct mcr_interface *find_or_add(struct mcr_interface *interfaces, uint3
 		if (strcmp(interfaces[i].name, name) == 0)
 			return &interfaces[i];
 	}
-	if ((*count)++ >= capacity)
+	/* Counted by its link, which has an address of AF_PACKET or none: it may not be among those written. */
+	if ((address->ifa_addr && address->ifa_addr->sa_family != AF_PACKET) || (*count)++ >= capacity)
 		return NULL;
 	added = &interfaces[*count - 1];
 	memset(added, 0, sizeof(*added));
