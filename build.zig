@@ -28,6 +28,7 @@ const library_sources: []const []const u8 = &.{
     "packet_ring.c",
     "parse.c",
     "process.c",
+    "raw_frame.c",
     "route.c",
     "sandbox.c",
     "stats.c",

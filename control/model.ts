@@ -27,6 +27,10 @@ export interface RuleOutput {
   readonly port: number;
   /** IP time to live of what is sent, 1 to 255; the supervisor's `--ttl` when absent. */
   readonly ttl?: number;
+  /**
+   * Sends whole Ethernet frames, past routing and firewall of the kernel: cheaper where datagrams differ in size.
+   */
+  readonly raw?: boolean;
 }
 
 /** What a client asks for with `rule.add`. */

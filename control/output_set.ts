@@ -6,7 +6,7 @@
 import { MCR_OUTPUTS_MAX } from "../ffi/abi.ts";
 import type { Descriptor } from "../ffi/descriptor.ts";
 import type { NetworkInterface } from "../ffi/interfaces.ts";
-import { openOutput } from "../ffi/sockets.ts";
+import { openOutput, openRawOutput, type RawSocket } from "../ffi/sockets.ts";
 import type { RuleOutput } from "./model.ts";
 import { Slots } from "./slots.ts";
 
@@ -19,6 +19,18 @@ export interface OutputSocket {
   readonly index: number;
   readonly key: string;
   readonly socket: Descriptor;
+  /** The packet socket beside it, where the output is raw, with an index of its own. */
+  readonly raw: (RawSocket & { readonly index: number }) | undefined;
+}
+
+/** The descriptors of outputs, by index. */
+export function descriptorsOf(outputs: Iterable<OutputSocket>): Map<number, Descriptor> {
+  const descriptors = new Map<number, Descriptor>();
+  for (const { index, socket, raw } of outputs) {
+    descriptors.set(index, socket);
+    if (raw !== undefined) descriptors.set(raw.index, raw.socket);
+  }
+  return descriptors;
 }
 
 /** Opens, shares and closes output sockets. */
@@ -28,7 +40,7 @@ export class OutputSet implements Disposable {
 
   /** What two outputs must have in common to share a socket; a socket keeps the source address it was opened with. */
   key(output: RuleOutput, ttl: number, { index, addresses }: NetworkInterface): string {
-    return `${index} ${addresses[0] ?? "-"} ${output.group} ${output.port} ${ttl}`;
+    return `${index} ${addresses[0] ?? "-"} ${output.group} ${output.port} ${ttl} ${output.raw ?? false}`;
   }
 
   get(key: string): OutputSocket | undefined {
@@ -41,13 +53,14 @@ export class OutputSet implements Disposable {
 
   /** @throws {NativeError} with nothing opened. */
   open(output: RuleOutput, ttl: number, via: NetworkInterface): OutputSocket {
-    const index = this.#slots.take();
     using undo = new DisposableStack();
-    undo.defer(() => this.#slots.cancel(index));
+    const take = (): number => undo.adopt(this.#slots.take(), (slot) => this.#slots.cancel(slot));
     const { group, port } = output;
-    const socket = openOutput({ interfaceIndex: via.index, group, port, ttl, sendBufferBytes: SEND_BUFFER_BYTES });
+    const options = { interfaceIndex: via.index, group, port, ttl, sendBufferBytes: SEND_BUFFER_BYTES };
+    const index = take(), socket = undo.use(openOutput(options));
+    const raw = output.raw ? { index: take(), ...openRawOutput(socket, options) } : undefined;
     undo.move();
-    const opened = { index, key: this.key(output, ttl, via), socket };
+    const opened = { index, key: this.key(output, ttl, via), socket, raw };
     this.#sockets.set(opened.key, opened);
     return opened;
   }
@@ -55,17 +68,18 @@ export class OutputSet implements Disposable {
   /** Closes a socket that no worker was told of. */
   cancel(output: OutputSocket): void {
     this.#end(output);
-    this.#slots.cancel(output.index);
+    for (const index of descriptorsOf([output]).keys()) this.#slots.cancel(index);
   }
 
   /** Closes a socket that the workers have been told to end. */
   close(output: OutputSocket): void {
     this.#end(output);
-    this.#slots.release(output.index);
+    for (const index of descriptorsOf([output]).keys()) this.#slots.release(index);
   }
 
   #end(output: OutputSocket): void {
     this.#sockets.delete(output.key);
+    output.raw?.socket[Symbol.dispose]();
     output.socket[Symbol.dispose]();
   }
 

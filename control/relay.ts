@@ -22,7 +22,7 @@ import type { Input } from "./input_set.ts";
 import type { Log } from "./log.ts";
 import type { InterfaceStatus, Rule, RuleOutput, Stats, WorkerStatus } from "./model.ts";
 import { OffloadSet } from "./offload_set.ts";
-import { OutputSet } from "./output_set.ts";
+import { descriptorsOf, OutputSet } from "./output_set.ts";
 import type { OutputSocket } from "./output_set.ts";
 import { chooseCores, workerIdentity } from "./worker_place.ts";
 import { WorkerPool } from "./worker_pool.ts";
@@ -204,7 +204,7 @@ export class Relay implements Engine {
     for (const input of this.#inputs) this.#inputs.filter(input, kept);
     await this.#pool.deliver({
       inputs: new Map(opened.inputs.map(({ index, sockets }) => [index, sockets])),
-      outputs: new Map(opened.outputs.map(({ index, socket }) => [index, socket])),
+      outputs: descriptorsOf(opened.outputs),
       rules: packed,
     });
     this.#placed = placed;
@@ -287,7 +287,7 @@ export class Relay implements Engine {
     const oldOutputs = [...this.#outputs].filter((output) => !outputs.has(output));
     this.#pool.retire({
       inputs: oldInputs.map(({ index }) => index),
-      outputs: oldOutputs.map(({ index }) => index),
+      outputs: [...descriptorsOf(oldOutputs).keys()],
     });
     for (const input of oldInputs) this.#inputs.close(input);
     for (const output of oldOutputs) this.#outputs.close(output);
@@ -319,6 +319,10 @@ function unlessNotReady<Opened>(open: () => Opened): Opened | undefined {
   }
 }
 
+function rawOf(output: OutputSocket | undefined): { readonly socket: number; readonly header: Uint8Array } | undefined {
+  return output?.raw && { socket: output.raw.index, header: output.raw.header };
+}
+
 /** The rules that workers are told of: those with an input. */
 function numbered(placed: readonly Placed[]): NumberedRule[] {
   return placed.flatMap(({ rule, input, slots, outputs }) =>
@@ -331,6 +335,7 @@ function numbered(placed: readonly Placed[]): NumberedRule[] {
         socket: output?.socket.index,
         stats: slots.outputs[i]!,
         segmentMax: output?.segmentMax ?? 0,
+        raw: rawOf(output?.socket),
       })),
     }]
   );

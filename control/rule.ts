@@ -21,6 +21,7 @@ export const EXPECTED = {
   name: 'a name of 1 to 64 letters, digits, ".", "_" and "-" that does not begin with "-"',
   output: "GROUP:PORT:IFACE",
   exclusive: "true or false",
+  raw: "true or false",
   outputs: `a list of 1 to ${OUTPUTS_MAX} outputs`,
 } as const;
 
@@ -125,10 +126,11 @@ function takeInput(value: unknown): RuleInput {
 
 function takeOutput(value: unknown, index: number): RuleOutput {
   const path = `outputs[${index}]`;
-  const output = takeObject(value, path, ["interface", "group", "port", "ttl"]);
-  const { ttl } = output;
+  const output = takeObject(value, path, ["interface", "group", "port", "ttl", "raw"]);
+  const { ttl, raw } = output;
   if (ttl !== undefined && !isTtl(ttl)) refuse(`${path}.ttl`, ttl, EXPECTED.ttl);
-  return { ...takeEndpoint(output, path), ...(ttl === undefined ? {} : { ttl }) };
+  if (raw !== undefined && typeof raw !== "boolean") refuse(`${path}.raw`, raw, EXPECTED.raw);
+  return { ...takeEndpoint(output, path), ...(ttl === undefined ? {} : { ttl }), ...(raw ? { raw } : {}) };
 }
 
 function takeEndpoint(value: { interface?: unknown; group?: unknown; port?: unknown }, path: string): RuleInput {

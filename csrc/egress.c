@@ -152,22 +152,50 @@ static void request_finish(struct io_uring_sqe *request, uint64_t user_data)
 	io_uring_sqe_set_data64(request, user_data);
 }
 
-/* One request for each datagram of a run. Return: 0 when the queue is full; next_datagram says where to go on. */
+static int is_raw(const struct mcr_output *output, const struct mcr_run *run)
+{
+	return output->is_raw && run->segment_bytes <= output->segment_max;
+}
+
+/* Return: 0 when there is no room left. */
+static int emit_datagram(struct mcr_egress *egress, const struct mcr_output *output, const struct iovec *datagram,
+			 int is_frame, uint64_t user_data)
+{
+	struct io_uring_sqe *request;
+	struct msghdr *message;
+
+	if (io_uring_sq_space_left(egress->ring) == 0)
+		return 0;
+	if (is_frame) {
+		message = mcr_raw_frames_add(&egress->raw_frames, output->header, datagram, 1,
+					     (uint32_t)datagram->iov_len, 0);
+		if (!message)
+			return 0;
+		request = io_uring_get_sqe(egress->ring);
+		io_uring_prep_sendmsg(request, (int)(MCR_FILE_OUTPUTS + output->raw_socket), message, SEND_FLAGS);
+	} else {
+		request = io_uring_get_sqe(egress->ring);
+		io_uring_prep_send(request, (int)(MCR_FILE_OUTPUTS + output->socket), datagram->iov_base,
+				   datagram->iov_len, SEND_FLAGS);
+	}
+	request_finish(request, user_data);
+	return 1;
+}
+
+/* One request for each datagram of a run. Return: 0 when there is no room left; next_datagram says where to go on. */
 static int emit_singly(struct mcr_egress *egress, uint32_t run_index, uint32_t output_index)
 {
 	const struct mcr_run *run = &egress->runs[run_index];
-	const int file = (int)(MCR_FILE_OUTPUTS + run->outputs[output_index].socket);
+	const struct mcr_output *output = &run->outputs[output_index];
+	const int is_frame = is_raw(output, run);
 
 	for (; egress->next_datagram < run->datagram_count; egress->next_datagram++) {
-		struct io_uring_sqe *request = io_uring_get_sqe(egress->ring);
-		struct iovec datagram;
+		const struct iovec datagram = run_datagram(egress, run, egress->next_datagram);
+		const uint64_t user_data =
+			mcr_request_pack(MCR_REQUEST_SEND_ONE, run_index, output_index, egress->next_datagram);
 
-		if (!request)
+		if (!emit_datagram(egress, output, &datagram, is_frame, user_data))
 			return 0;
-		datagram = run_datagram(egress, run, egress->next_datagram);
-		io_uring_prep_send(request, file, datagram.iov_base, datagram.iov_len, SEND_FLAGS);
-		request_finish(request, mcr_request_pack(MCR_REQUEST_SEND_ONE, run_index, output_index,
-							 egress->next_datagram));
 	}
 	egress->next_datagram = 0;
 	return 1;
@@ -186,22 +214,31 @@ static int emit_output(struct mcr_egress *egress, uint32_t run_index, uint32_t o
 {
 	struct mcr_run *run = &egress->runs[run_index];
 	const struct mcr_output *output = &run->outputs[output_index];
+	const int is_frame = is_raw(output, run);
+	struct msghdr *message = &run->message;
 	struct io_uring_sqe *request;
 
 	if (unlikely(output->socket == MCR_NO_SOCKET))
 		return 1;
 	if (!run_is_segmented_at(egress, run, output))
 		return emit_singly(egress, run_index, output_index);
-	request = io_uring_get_sqe(egress->ring);
-	if (!request)
+	if (io_uring_sq_space_left(egress->ring) == 0)
 		return 0;
-	io_uring_prep_sendmsg(request, (int)(MCR_FILE_OUTPUTS + output->socket), &run->message, SEND_FLAGS);
+	if (is_frame)
+		message = mcr_raw_frames_add(&egress->raw_frames, output->header, &egress->payloads[run->frame_first],
+					     run->frame_count, run->bytes, run->segment_bytes);
+	if (!message)
+		return 0;
+	request = io_uring_get_sqe(egress->ring);
+	io_uring_prep_sendmsg(request, (int)(MCR_FILE_OUTPUTS + (is_frame ? output->raw_socket : output->socket)),
+			      message, SEND_FLAGS);
 	request_finish(request, mcr_request_pack(MCR_REQUEST_SEND_RUN, run_index, output_index, 0));
 	return 1;
 }
 
 int mcr_egress_emit(struct mcr_egress *egress)
 {
+	mcr_raw_frames_begin(&egress->raw_frames);
 	for (; egress->next_run < egress->run_count; egress->next_run++) {
 		struct mcr_run *run = &egress->runs[egress->next_run];
 
@@ -271,6 +308,7 @@ void mcr_egress_complete(struct mcr_egress *egress, uint64_t user_data, int32_t 
 
 int mcr_egress_retry(struct mcr_egress *egress)
 {
+	mcr_raw_frames_begin(&egress->raw_frames);
 	for (; egress->retry_next < egress->retry_count; egress->retry_next++) {
 		if (!emit_singly(egress, egress->retries[egress->retry_next].run,
 				 egress->retries[egress->retry_next].output))

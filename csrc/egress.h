@@ -13,6 +13,7 @@
 #define MCR_EGRESS_H
 
 #include "mcr.h"
+#include "raw_frame.h"
 #include "route.h"
 
 #include <liburing.h>
@@ -77,8 +78,9 @@ struct mcr_egress {
 	struct {
 		uint16_t run, output;
 	} retries[MCR_SUBMISSIONS];
-	uint8_t segmentation[MCR_OUTPUTS_MAX]; /* enum mcr_segmentation, by socket */
+	uint8_t segmentation[MCR_OUTPUTS_MAX]; /* enum mcr_segmentation, by UDP socket, of whatever it sends through */
 	struct mcr_debt debts[MCR_OUTPUTS_MAX];
+	struct mcr_raw_frames raw_frames;
 };
 
 /* Starts a batch. What was added before must have been accounted for. */
@@ -98,7 +100,10 @@ void mcr_egress_add(struct mcr_egress *egress, const struct mcr_route *route, co
 /* Notes datagrams that are not relayed; counted by mcr_egress_account() like the others. */
 void mcr_egress_drop(struct mcr_egress *egress, enum mcr_drop reason, uint32_t datagram_count);
 
-/* Queues the batch's requests. Return: 1 when all are queued, 0 when the queue is full: submit, then call again. */
+/*
+ * Queues the batch's requests. Nothing that was queued here before may be without submission. Return: 1 when all are
+ * queued, 0 when there is no room left: submit, then call again.
+ */
 int mcr_egress_emit(struct mcr_egress *egress);
 
 /* Takes the completion of a failed send. @result: negative errno. */

@@ -60,6 +60,8 @@ extern "C" {
 #define MCR_LATENCY_BUCKETS 101u
 #define MCR_LATENCY_FIRST_LOG2 8u
 #define MCR_LATENCY_STEPS 4u
+/* Ethernet, IPv4 and UDP header of a datagram that is sent as a frame. */
+#define MCR_FRAME_HEADER_BYTES 42u
 #define MCR_INTERFACE_ADDRESSES_MAX 4u
 #define MCR_INTERFACE_NAME_BYTES 16u
 
@@ -176,7 +178,10 @@ struct mcr_output {
 	uint32_t socket; /* index that MCR_MESSAGE_OUTPUTS gave the socket, or MCR_NO_SOCKET: counted, not sent */
 	uint32_t stats; /* slot in mcr_stats.outputs */
 	uint32_t segment_max; /* largest payload that needs no IP fragments: MTU less headers */
-	uint32_t reserved;
+	uint32_t raw_socket; /* index of its packet socket; only if is_raw */
+	uint8_t header[MCR_FRAME_HEADER_BYTES]; /* by mcr_output_open_raw(); only if is_raw */
+	uint8_t is_raw; /* datagrams of up to segment_max leave as frames */
+	uint8_t reserved[5];
 };
 
 /* ---- messages of the control channel; descriptors travel beside them ---- */
@@ -367,6 +372,20 @@ MCR_API int32_t mcr_exclusive_sweep(uint32_t interface);
  */
 MCR_API int32_t mcr_output_open(uint32_t interface, const uint8_t *group, uint32_t port, uint32_t ttl,
 				uint32_t send_buffer_bytes);
+
+/**
+ * mcr_output_open_raw - a packet socket that sends an output's datagrams as whole Ethernet frames, past the routing
+ * and the firewall of this host. Its queueing discipline they pass: what they need in software (checksums, segments of
+ * a run) is done there, and PACKET_QDISC_BYPASS drops instead (2026-11, Linux 6.18).
+ * @socket: of the output, by mcr_output_open(): gives the source address and holds the source port.
+ * @header: MCR_FRAME_HEADER_BYTES, written: see struct mcr_output.
+ *
+ * Receives nothing. Datagrams larger than the MTU still go through @socket. Needs CAP_NET_RAW.
+ *
+ * Return: descriptor; -EOPNOTSUPP: the interface is no Ethernet; -EPERM; -ENODEV; -EBADF.
+ */
+MCR_API int32_t mcr_output_open_raw(int32_t socket, uint32_t interface, uint32_t ttl, uint32_t send_buffer_bytes,
+				    uint8_t *header);
 
 /* A socket that holds memberships; closing it leaves them all. */
 MCR_API int32_t mcr_membership_open(void);

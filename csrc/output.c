@@ -1,10 +1,16 @@
 /* output.c - the sockets that datagrams leave by, and those that hold memberships. See mcr.h. */
 #include "base.h"
 #include "mcr.h"
+#include "raw_frame.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -63,6 +69,70 @@ fail:
 	inet_ntop(AF_INET, &to.sin_addr, text, sizeof(text));
 	return mcr_fail(error, "Cannot %s for output %s:%u on interface %u: %s", step, text, port, interface,
 			strerror(error));
+}
+
+/* The Ethernet address that a multicast group has: 01:00:5e and its lower 23 bits (RFC 1112). */
+static void group_mac(uint8_t *mac, struct in_addr group)
+{
+	const uint32_t bits = ntohl(group.s_addr);
+
+	memcpy(mac, (const uint8_t[]){ 0x01, 0x00, 0x5e, (uint8_t)(bits >> 16 & 0x7f), (uint8_t)(bits >> 8),
+				       (uint8_t)bits }, ETH_ALEN);
+}
+
+/* Return: NULL, or what could not be done, with errno. */
+static const char *make_header(int fd, int socket, uint32_t interface, uint32_t ttl, uint8_t *header)
+{
+	struct sockaddr_in from, to;
+	socklen_t from_length = sizeof(from), to_length = sizeof(to);
+	uint8_t to_mac[ETH_ALEN];
+	struct ifreq query;
+
+	memset(&query, 0, sizeof(query));
+	if (!if_indextoname(interface, query.ifr_name) || ioctl(fd, SIOCGIFHWADDR, &query) < 0)
+		return "read the hardware address";
+	errno = EOPNOTSUPP;
+	if (query.ifr_hwaddr.sa_family != ARPHRD_ETHER)
+		return "send frames: it is no Ethernet";
+	if (getsockname(socket, (struct sockaddr *)&from, &from_length) < 0 ||
+	    getpeername(socket, (struct sockaddr *)&to, &to_length) < 0)
+		return "read the addresses of the UDP socket";
+	group_mac(to_mac, to.sin_addr);
+	mcr_raw_header_make(header, to_mac, (const uint8_t *)query.ifr_hwaddr.sa_data, from.sin_addr.s_addr,
+			    to.sin_addr.s_addr, ntohs(from.sin_port), ntohs(to.sin_port), ttl);
+	return NULL;
+}
+
+int32_t mcr_output_open_raw(int32_t socket_udp, uint32_t interface, uint32_t ttl, uint32_t send_buffer_bytes,
+			    uint8_t *header)
+{
+	/* Protocol 0: nothing arrives. */
+	const struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_ifindex = (int)interface };
+	const int on = 1, bytes = (int)send_buffer_bytes;
+	const char *step = "open a packet socket";
+	uint8_t made[MCR_FRAME_HEADER_BYTES];
+	int error, fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		goto fail;
+	step = make_header(fd, socket_udp, interface, ttl, made);
+	if (step)
+		goto fail;
+	step = "set PACKET_VNET_HDR";
+	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0)
+		goto fail;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	step = "bind the packet socket";
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		goto fail;
+	memcpy(header, made, sizeof(made));
+	return fd;
+fail:
+	error = errno;
+	if (fd >= 0)
+		close(fd);
+	return mcr_fail(error, "Cannot %s on interface %u: %s", step, interface, strerror(error));
 }
 
 int32_t mcr_membership_open(void)

@@ -109,6 +109,7 @@ static int32_t inputs_check(const struct mcr_rule *rules, uint32_t rule_count, c
 	}
 	for (uint32_t i = 0; i < output_count; i++) {
 		if ((outputs[i].socket >= MCR_OUTPUTS_MAX && outputs[i].socket != MCR_NO_SOCKET) ||
+		    outputs[i].raw_socket >= MCR_OUTPUTS_MAX ||
 		    outputs[i].stats >= MCR_OUTPUTS_MAX)
 			return mcr_fail(EINVAL, "Cannot compile output %u: socket %u or slot %u is beyond its limit", i,
 					outputs[i].socket, outputs[i].stats);

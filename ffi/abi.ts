@@ -48,6 +48,7 @@ export const MCR_SLOTS_MAX = 262144;
 export const MCR_LATENCY_BUCKETS = 101;
 export const MCR_LATENCY_FIRST_LOG2 = 8;
 export const MCR_LATENCY_STEPS = 4;
+export const MCR_FRAME_HEADER_BYTES = 42;
 export const MCR_INTERFACE_ADDRESSES_MAX = 4;
 export const MCR_INTERFACE_NAME_BYTES = 16;
 export const MCR_DROPS_MAX = 32;
@@ -146,11 +147,18 @@ export const mcr_rule = {
 } as const;
 
 export const mcr_output = {
-  sizeof: 16,
+  sizeof: 64,
   socket: 0,
   stats: 4,
   segment_max: 8,
-  reserved: 12,
+  raw_socket: 12,
+  header: 16,
+  header_count: 42,
+  header_stride: 1,
+  is_raw: 58,
+  reserved: 59,
+  reserved_count: 5,
+  reserved_stride: 1,
 } as const;
 
 export const mcr_message = {
@@ -210,6 +218,7 @@ export const symbols = {
   mcr_exclusive_end: { parameters: ["i32", "u32"], result: "i32" },
   mcr_exclusive_sweep: { parameters: ["u32"], result: "i32" },
   mcr_output_open: { parameters: ["u32", "buffer", "u32", "u32", "u32"], result: "i32" },
+  mcr_output_open_raw: { parameters: ["i32", "u32", "u32", "u32", "buffer"], result: "i32" },
   mcr_membership_open: { parameters: [], result: "i32" },
   mcr_membership_join: { parameters: ["i32", "u32", "buffer"], result: "i32" },
   mcr_membership_leave: { parameters: ["i32", "u32", "buffer"], result: "i32" },

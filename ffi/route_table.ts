@@ -16,6 +16,8 @@ export interface NumberedOutput {
   readonly stats: number;
   /** Largest payload that needs no IP fragments. */
   readonly segmentMax: number;
+  /** How it sends frames; absent to send through the UDP socket. */
+  readonly raw?: { readonly socket: number; readonly header: Uint8Array } | undefined;
 }
 
 /** A rule with the numbers that stand for it. */
@@ -53,11 +55,15 @@ export function packRules(rules: readonly NumberedRule[]): PackedRules {
     view.setUint32(at + abi.mcr_rule.stats, rule.stats, true);
     view.setUint32(at + abi.mcr_rule.output_first, output, true);
     view.setUint32(at + abi.mcr_rule.output_count, rule.outputs.length, true);
-    for (const { socket, stats, segmentMax } of rule.outputs) {
+    for (const { socket, stats, segmentMax, raw } of rule.outputs) {
       const outputAt = output++ * abi.mcr_output.sizeof;
       outputView.setUint32(outputAt + abi.mcr_output.socket, socket ?? abi.MCR_NO_SOCKET, true);
       outputView.setUint32(outputAt + abi.mcr_output.stats, stats, true);
       outputView.setUint32(outputAt + abi.mcr_output.segment_max, segmentMax, true);
+      if (raw === undefined) continue;
+      outputView.setUint32(outputAt + abi.mcr_output.raw_socket, raw.socket, true);
+      outputView.setUint8(outputAt + abi.mcr_output.is_raw, 1);
+      outputBytes.set(raw.header, outputAt + abi.mcr_output.header);
     }
   });
   return { count: rules.length, bytes, outputCount, outputBytes };

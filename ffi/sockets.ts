@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MCR_FRAME_HEADER_BYTES } from "./abi.ts";
 import { addressBytes } from "./address.ts";
 import { Descriptor } from "./descriptor.ts";
 import { NativeError } from "./error.ts";
@@ -58,6 +59,20 @@ export function openOutput(options: OutputSocketOptions): Descriptor {
   return new Descriptor(
     check(native.mcr_output_open(interfaceIndex, addressBytes(group), port, ttl, sendBufferBytes)),
   );
+}
+
+/** A packet socket that sends an output's datagrams as whole frames, and the header that they begin with. */
+export interface RawSocket {
+  readonly socket: Descriptor;
+  readonly header: Uint8Array;
+}
+
+/** Opens the packet socket of an output whose UDP socket is open. */
+export function openRawOutput(socket: Descriptor, options: OutputSocketOptions): RawSocket {
+  const { interfaceIndex, ttl, sendBufferBytes } = options;
+  const header = new Uint8Array(MCR_FRAME_HEADER_BYTES);
+  const raw = native.mcr_output_open_raw(socket.fd, interfaceIndex, ttl, sendBufferBytes, header);
+  return { socket: new Descriptor(check(raw)), header };
 }
 
 /** Group memberships of the host, as many as wanted: the kernel limits each socket, so there are several. */

@@ -23,12 +23,16 @@ export const add: Command = {
   name: "add",
   aliases: ["add-rule"],
   usage:
-    "mcr add --input-interface IFACE --input-group GROUP --input-port PORT --outputs GROUP:PORT:IFACE[,...] [--name NAME] [--ttl N] [--exclusive] [-j] [--socket PATH]",
+    "mcr add --input-interface IFACE --input-group GROUP --input-port PORT --outputs GROUP:PORT:IFACE[,...] [--name NAME] [--ttl N] [--raw] [--exclusive] [-j] [--socket PATH]",
   summary: "Add a rule to the running relay",
   details: `Returns when every worker relays by the new rule. An interface that does not
 exist is no error: the rule waits for it. An output is written as one word,
 GROUP:PORT:IFACE, or as --output-group, --output-port and --output-interface,
 given together and once for each output.
+
+With --raw the outputs leave as whole frames over a packet socket, past the
+routing and the firewall of this host and unheard by its own listeners. Ethernet
+interfaces only. What is larger than the MTU goes the usual way.
 
 With --exclusive the rest of this host gets none of the rule's datagrams: no
 listener on the input interface, no routing, no bridge that it is a port of.
@@ -51,6 +55,7 @@ That spares the kernel the work for them. It needs CAP_NET_ADMIN.`,
     { name: "output-port", value: "PORT", isRepeatable: true, help: "port of one output" },
     { name: "name", value: "NAME", help: "a name of your own for the rule" },
     { name: "ttl", value: "N", help: "IP time to live of what is sent (default: that of mcr run)" },
+    { name: "raw", help: "send whole Ethernet frames: cheaper where datagrams differ in size" },
     {
       name: "exclusive",
       help: "keep the datagrams from the rest of this host: faster, but nobody else here gets them",
@@ -84,7 +89,8 @@ function readRule(given: Arguments): RuleSpec {
   const name = given.one("name");
   if (name !== undefined && !isRuleName(name)) refuseOption("name", name, EXPECTED.name);
   const ttl = readTtl(given);
-  const outputs = readOutputs(given).map((output) => ttl === undefined ? output : { ...output, ttl });
+  const options = { ...(ttl === undefined ? {} : { ttl }), ...(given.has("raw") ? { raw: true } : {}) };
+  const outputs = readOutputs(given).map((output) => ({ ...output, ...options }));
   return parseRuleSpec({ ...(name === undefined ? {} : { name }), input, outputs });
 }
 

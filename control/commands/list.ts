@@ -35,5 +35,5 @@ function ruleRows({ id, name, input, state, outputs, waiting_for: waitingFor }: 
 }
 
 function formatOutput(output: RuleOutput): string {
-  return formatEndpoint(output) + (output.ttl === undefined ? "" : ` ttl ${output.ttl}`);
+  return formatEndpoint(output) + (output.ttl === undefined ? "" : ` ttl ${output.ttl}`) + (output.raw ? " raw" : "");
 }
