@@ -8,8 +8,6 @@
 #include <linux/pkt_cls.h>
 #include <stdlib.h>
 
-/* What the compiled tree returns for a datagram of a rule, as filter.h says: all of it. */
-#define ACCEPTED UINT32_MAX
 #define DROP ((uint32_t)TC_ACT_SHOT)
 #define NEXT ((uint32_t)TC_ACT_UNSPEC)
 /* "More fragments" and the fragment offset, in the halfword that has them. */
@@ -79,8 +77,9 @@ int32_t mcr_exclusive_program(struct mcr_filter *program, uint32_t is_qdisc_ours
 	for (uint32_t i = 0; i < tree->count; i++) {
 		struct sock_filter one = tree->instructions[i];
 
+		/* The tree returns how many bytes the packet socket is to get. */
 		if (one.code == (BPF_RET | BPF_K))
-			one.k = one.k == ACCEPTED ? DROP : NEXT;
+			one.k = one.k != 0 ? DROP : NEXT;
 		program->instructions[program->count++] = one;
 	}
 	free(tree);
