@@ -68,6 +68,22 @@ static const char *join_fanout(int fd, uint32_t *fanout)
 	return NULL;
 }
 
+/* On an interface that is down the kernel binds all the same, and leaves ENETDOWN for whoever asks. */
+static int bind_to(int fd, uint32_t interface)
+{
+	const struct sockaddr_ll address = { .sll_family = AF_PACKET,
+					     .sll_protocol = htons(ETH_P_ALL),
+					     .sll_ifindex = (int)interface };
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+		return -1;
+	errno = error;
+	return error ? -1 : 0;
+}
+
 static int attach(int fd, const struct mcr_filter *filter)
 {
 	const struct sock_fprog program = { .len = (unsigned short)filter->count,
@@ -90,9 +106,6 @@ static const char *open_errno_advice(int error)
 
 int32_t mcr_input_open(uint32_t interface, uint32_t slot_count, uint32_t *fanout)
 {
-	const struct sockaddr_ll address = { .sll_family = AF_PACKET,
-					     .sll_protocol = htons(ETH_P_ALL),
-					     .sll_ifindex = (int)interface };
 	struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
 	const struct sock_fprog closed = { .len = array_count(nothing), .filter = nothing };
 	const char *step = "open a packet socket";
@@ -113,7 +126,7 @@ int32_t mcr_input_open(uint32_t interface, uint32_t slot_count, uint32_t *fanout
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &closed, sizeof(closed)) < 0)
 		goto fail;
 	step = "bind the packet socket";
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+	if (bind_to(fd, interface) < 0)
 		goto fail;
 	step = join_fanout(fd, &group);
 	if (step)
