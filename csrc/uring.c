@@ -28,10 +28,12 @@ static int32_t ring_fail(int error, const char *step)
 
 int32_t mcr_uring_open(struct io_uring *ring, uint32_t files_max)
 {
-	/* Completions run when we ask for them, on our core, and never interrupt a batch. */
+	/* Completions run when we ask for them, on our core, and never interrupt a batch. One bad request does not put
+	 * off those behind it, the note of progress among them.
+	 */
 	struct io_uring_params parameters = {
 		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED |
-			 IORING_SETUP_CQSIZE,
+			 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE,
 		/* Successes complete silently, so what is expected are polls; a batch in which all fails fits too. */
 		.cq_entries = MCR_SUBMISSIONS * 2,
 	};
