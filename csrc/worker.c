@@ -9,6 +9,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/virtio_net.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -17,13 +18,81 @@
 /* IPv4 and UDP header: what a frame has beside its payload, where it could not be read to the end. */
 #define HEADER_BYTES 28u
 
+/* What the queue of large frames has first. That the interface went down is said once, in place of a frame. */
+static ssize_t receive_large(const struct mcr_worker *worker, uint32_t input, void *bytes, size_t size, int flags)
+{
+	const int32_t socket = worker->inputs[input].socket;
+	const ssize_t length = recv(socket, bytes, size, flags | MSG_DONTWAIT);
+
+	return length < 0 && errno == ENETDOWN ? recv(socket, bytes, size, flags | MSG_DONTWAIT) : length;
+}
+
+/* Until it has been asked, a socket keeps the error that its interface went down, and polls of it return at once. */
+static void take_error(const struct mcr_worker *worker, uint32_t input)
+{
+	int error;
+	socklen_t length = sizeof(error);
+
+	(void)getsockopt(worker->inputs[input].socket, SOL_SOCKET, SO_ERROR, &error, &length);
+}
+
+static void complete(struct mcr_worker *worker, const struct io_uring_cqe *completion)
+{
+	const uint64_t user_data = completion->user_data;
+	const uint32_t index = mcr_request_index(user_data, 0);
+
+	switch (mcr_request_kind(user_data)) {
+	case MCR_REQUEST_CHANNEL:
+		worker->is_channel_ready = 1;
+		break;
+	case MCR_REQUEST_INPUT:
+		worker->inputs[index].is_ready = 1;
+		if (unlikely(completion->res > 0 && completion->res & POLLERR))
+			take_error(worker, index);
+		break;
+	case MCR_REQUEST_SEND_RUN:
+	case MCR_REQUEST_SEND_ONE:
+		mcr_egress_complete(&worker->egress, user_data, completion->res);
+		break;
+	case MCR_REQUEST_DISCARD:
+		/* The socket had an error to tell; left there, the frame would stand for the next one. */
+		(void)receive_large(worker, index, worker->discarded, sizeof(worker->discarded), 0);
+		break;
+	case MCR_REQUEST_PROGRESS:
+	case MCR_REQUEST_CANCEL:
+		/* An eventfd cannot fill up within 10,000 years; a poll that has ended need not be cancelled. */
+		break;
+	}
+}
+
+static void complete_all(struct mcr_worker *worker)
+{
+	struct io_uring_cqe *completion;
+	uint32_t head, count = 0;
+
+	io_uring_for_each_cqe(&worker->uring, head, completion) {
+		complete(worker, completion);
+		count++;
+	}
+	io_uring_cq_advance(&worker->uring, count);
+}
+
+void mcr_worker_submit(struct mcr_worker *worker)
+{
+	stat_add(&worker->stats->worker.submissions, 1);
+	/* More than once only when the kernel was short of memory: nothing may stay queued that points into slots. */
+	do {
+		(void)io_uring_submit_and_get_events(&worker->uring);
+		complete_all(worker);
+	} while (unlikely(io_uring_sq_ready(&worker->uring) > 0));
+}
+
 static struct io_uring_sqe *take_request(struct mcr_worker *worker)
 {
 	struct io_uring_sqe *request = io_uring_get_sqe(&worker->uring);
 
-	/* The queue is submitted whole whenever it has filled, so there is room now. */
 	if (unlikely(!request)) {
-		io_uring_submit(&worker->uring);
+		mcr_worker_submit(worker);
 		request = io_uring_get_sqe(&worker->uring);
 	}
 	return request;
@@ -43,65 +112,22 @@ static void poll_channel(struct mcr_worker *worker)
 			       mcr_request_pack(MCR_REQUEST_CHANNEL, 0, 0, 0));
 }
 
-static void complete(struct mcr_worker *worker, const struct io_uring_cqe *completion)
-{
-	const uint64_t user_data = completion->user_data;
-
-	switch (mcr_request_kind(user_data)) {
-	case MCR_REQUEST_CHANNEL:
-		worker->is_channel_ready = 1;
-		break;
-	case MCR_REQUEST_INPUT:
-		/* A poll ends also when its file leaves the table: then nobody looks at the input any more. */
-		worker->inputs[mcr_request_index(user_data, 0)].is_ready = 1;
-		break;
-	case MCR_REQUEST_SEND_RUN:
-	case MCR_REQUEST_SEND_ONE:
-		mcr_egress_complete(&worker->egress, user_data, completion->res);
-		break;
-	case MCR_REQUEST_DISCARD:
-	case MCR_REQUEST_PROGRESS:
-	case MCR_REQUEST_CANCEL:
-		/* A frame that was looked at is there to be discarded; an eventfd cannot fill up within 10,000
-		 * years; a poll that has ended need not be cancelled.
-		 */
-		break;
-	}
-}
-
-static void complete_all(struct mcr_worker *worker)
-{
-	struct io_uring_cqe *completion;
-	uint32_t head, count = 0;
-
-	io_uring_for_each_cqe(&worker->uring, head, completion) {
-		complete(worker, completion);
-		count++;
-	}
-	io_uring_cq_advance(&worker->uring, count);
-}
-
-/* Everything queued is executed when this returns: sends never wait (MSG_DONTWAIT), so they are never put off. */
-static void submit(struct mcr_worker *worker)
-{
-	stat_add(&worker->stats->worker.submissions, 1);
-	while (io_uring_submit_and_get_events(&worker->uring) == -EINTR)
-		;
-	complete_all(worker);
-}
-
 /*
  * Sends a batch and notes its slots as done, in one submission where it fits: the kernel takes a submission without a
  * look at pending signals, so a SIGKILL finds all of it done or nothing. (It does not fit where outputs that take no
- * segments make more than MCR_SUBMISSIONS requests.)
+ * segments make more than MCR_SUBMISSIONS requests, nor do the sends that are repeated because one began to refuse
+ * them.) A batch that sends nothing is noted too: its slots are given back like any others.
  */
-static void send_batch(struct mcr_worker *worker, uint32_t input, int has_large_frame)
+static void send_batch(struct mcr_worker *worker, uint32_t input, uint64_t slot_count, int has_large_frame)
 {
 	struct mcr_worker_input *from = &worker->inputs[input];
 	struct io_uring_sqe *request;
 
+	/* Polls that are queued already must not push the note into a second submission. */
+	if (unlikely(io_uring_sq_space_left(&worker->uring) < worker->egress.request_count + 2))
+		mcr_worker_submit(worker);
 	while (!mcr_egress_emit(&worker->egress))
-		submit(worker);
+		mcr_worker_submit(worker);
 	if (has_large_frame) {
 		request = take_request(worker);
 		io_uring_prep_recv(request, (int)MCR_FILE_INPUT(input), worker->discarded, sizeof(worker->discarded),
@@ -109,16 +135,16 @@ static void send_batch(struct mcr_worker *worker, uint32_t input, int has_large_
 		request->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
 		io_uring_sqe_set_data64(request, mcr_request_pack(MCR_REQUEST_DISCARD, input, 0, 0));
 	}
+	from->progress = slot_count;
 	request = take_request(worker);
 	io_uring_prep_write(request, (int)MCR_FILE_PROGRESS(input), &from->progress, sizeof(from->progress), 0);
 	request->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
 	io_uring_sqe_set_data64(request, mcr_request_pack(MCR_REQUEST_PROGRESS, input, 0, 0));
-	submit(worker);
+	mcr_worker_submit(worker);
 	while (worker->egress.retry_next < worker->egress.retry_count) {
 		(void)mcr_egress_retry(&worker->egress);
-		submit(worker);
+		mcr_worker_submit(worker);
 	}
-	from->progress = 0;
 }
 
 /* How many datagrams a frame has that was not read to its end. */
@@ -140,9 +166,7 @@ static int look_at_large(struct mcr_worker *worker, uint32_t input, struct mcr_f
 
 	if (!(frame->flags & TP_STATUS_COPY))
 		return 0;
-	length = recv(worker->inputs[input].socket, worker->large_frame, sizeof(worker->large_frame),
-		      MSG_PEEK | MSG_DONTWAIT);
-
+	length = receive_large(worker, input, worker->large_frame, sizeof(worker->large_frame), MSG_PEEK);
 	if (length < (ssize_t)before)
 		return 0;
 	frame->packet = worker->large_frame + before;
@@ -175,10 +199,9 @@ drop:
 	mcr_egress_drop(&worker->egress, reason, unread_count(frame));
 }
 
-/* Relays what one ring has, up to a batch. Return: slots given back; 0: it was empty. */
 static uint32_t relay_batch(struct mcr_worker *worker, uint32_t input)
 {
-	struct mcr_worker_input *from = &worker->inputs[input];
+	struct mcr_packet_ring *ring = &worker->inputs[input].ring;
 	struct mcr_ring_stats *ring_stats = &worker->stats->rings[input];
 	uint64_t newest_ns = 0;
 	int has_large_frame = 0;
@@ -188,7 +211,7 @@ static uint32_t relay_batch(struct mcr_worker *worker, uint32_t input)
 	mcr_egress_begin(&worker->egress);
 	/* The queue of large frames shows its first only, so each ends its batch. */
 	while (!has_large_frame && mcr_egress_has_room(&worker->egress) && count < MCR_BATCH_FRAMES &&
-	       mcr_packet_ring_look(&from->ring, count, &frame)) {
+	       mcr_packet_ring_look(ring, count, &frame)) {
 		count++;
 		newest_ns = frame.time_ns > newest_ns ? frame.time_ns : newest_ns;
 		if (likely(frame.length == frame.wire_length)) {
@@ -203,14 +226,11 @@ static uint32_t relay_batch(struct mcr_worker *worker, uint32_t input)
 	}
 	if (count == 0)
 		return 0;
-	from->progress += count;
 	stat_set(&ring_stats->batch_time_ns, newest_ns);
-	/* A batch that sends nothing is noted with the next that does. */
-	if (worker->egress.run_count > 0 || has_large_frame)
-		send_batch(worker, input, has_large_frame);
+	send_batch(worker, input, count, has_large_frame);
 	mcr_egress_account(&worker->egress, clock_ns(CLOCK_REALTIME));
 	stat_add(&ring_stats->frames, count);
-	mcr_packet_ring_give_back(&from->ring, count);
+	mcr_packet_ring_give_back(ring, count);
 	return count;
 }
 
@@ -232,24 +252,35 @@ static void count_leftover(struct mcr_worker *worker, uint32_t input, const stru
 	else
 		mcr_egress_drop(&worker->egress, reason, unread_count(frame));
 	mcr_egress_account(&worker->egress, clock_ns(CLOCK_REALTIME));
+	stat_add(&worker->stats->rings[input].frames, 1);
 }
 
 /* Moves over what a predecessor sent before it died: those slots are counted and given back, not sent again. */
 static void recover(struct mcr_worker *worker, uint32_t input)
 {
-	struct mcr_worker_input *from = &worker->inputs[input];
+	struct mcr_packet_ring *ring = &worker->inputs[input].ring;
 	const struct mcr_ring_stats *ring_stats = &worker->stats->rings[input];
 	struct mcr_frame frame;
 
-	while (*from->ring.cursor < ring_stats->completed) {
-		if (mcr_packet_ring_is_leftover(&from->ring, ring_stats->batch_time_ns, &frame)) {
-			count_leftover(worker, input, &frame);
-			mcr_packet_ring_give_back(&from->ring, 1);
-			stat_add(&worker->stats->worker.recovered, 1);
-		} else {
-			mcr_packet_ring_skip(&from->ring);
+	while (*ring->cursor < ring_stats->completed) {
+		if (!mcr_packet_ring_is_leftover(ring, ring_stats->batch_time_ns, &frame)) {
+			mcr_packet_ring_skip(ring);
+			continue;
 		}
+		/* Else it died between counting its batch and giving it back. */
+		if (ring_stats->frames == *ring->cursor)
+			count_leftover(worker, input, &frame);
+		mcr_packet_ring_give_back(ring, 1);
+		stat_add(&worker->stats->worker.recovered, 1);
 	}
+}
+
+/* Relays what one ring has, up to a batch. Return: slots given back; 0: it was empty. */
+static uint32_t relay_input(struct mcr_worker *worker, uint32_t input)
+{
+	if (unlikely(*worker->inputs[input].ring.cursor < worker->stats->rings[input].completed))
+		recover(worker, input);
+	return relay_batch(worker, input);
 }
 
 /* Relays a batch of each input that may have something. Return: whether any had. */
@@ -262,9 +293,7 @@ static int relay_all(struct mcr_worker *worker)
 
 		if (from->socket < 0 || !from->is_ready)
 			continue;
-		if (unlikely(*from->ring.cursor < worker->stats->rings[input].completed))
-			recover(worker, input);
-		if (relay_batch(worker, input) > 0)
+		if (relay_input(worker, input) > 0)
 			is_any = 1;
 		else
 			poll_input(worker, input);
@@ -293,8 +322,6 @@ static void keep_house(struct mcr_worker *worker)
 		return;
 	worker->housekeeping_ns = now_ns;
 	stat_set(&worker->stats->worker.heartbeat_ns, now_ns);
-	/* Batches that send nothing submit nothing either: the channel must be heard all the same. */
-	submit(worker);
 	for (uint32_t input = 0; input < worker->input_count; input++) {
 		if (worker->inputs[input].socket >= 0)
 			count_ring_drops(worker, input);
@@ -320,7 +347,7 @@ static void drain(struct mcr_worker *worker)
 
 		if (worker->inputs[input].socket < 0)
 			continue;
-		while (left > 0 && (count = relay_batch(worker, input)) > 0)
+		while (left > 0 && (count = relay_input(worker, input)) > 0)
 			left -= count < left ? count : left;
 		count_ring_drops(worker, input);
 	}
@@ -331,11 +358,12 @@ static int32_t run(struct mcr_worker *worker)
 	int32_t error = 0;
 
 	poll_channel(worker);
+	keep_house(worker);
 	while (!worker->is_ending && error == 0) {
 		if (!relay_all(worker) && !worker->is_channel_ready)
 			wait_for_work(worker);
 		else if (io_uring_sq_ready(&worker->uring) > 0)
-			submit(worker); /* polls of inputs that have gone quiet beside busy ones */
+			mcr_worker_submit(worker); /* polls of inputs that have gone quiet beside busy ones */
 		keep_house(worker);
 		if (worker->is_channel_ready) {
 			error = mcr_worker_listen(worker);

@@ -29,7 +29,7 @@ struct mcr_worker_input {
 	struct mcr_packet_ring ring;
 	int32_t socket; /* -1: not in use */
 	int is_ready; /* frames may be there: to be looked at */
-	uint64_t progress; /* slots to note with the next submission */
+	uint64_t progress; /* slots of the batch in flight */
 };
 
 struct mcr_worker {
@@ -57,6 +57,11 @@ int32_t mcr_worker_set_up(struct mcr_worker *worker);
 
 /* Takes all messages that are there. Sets is_ending when the channel has closed. Return: 0 or -errno. */
 int32_t mcr_worker_listen(struct mcr_worker *worker);
+
+/* Has the kernel execute everything that is queued, and takes all completions. Sends never wait (MSG_DONTWAIT), so
+ * when this returns they are over.
+ */
+void mcr_worker_submit(struct mcr_worker *worker);
 
 /* Says something to the supervisor; that it is gone is noticed elsewhere. */
 void mcr_worker_say(const struct mcr_worker *worker, enum mcr_message_type type, int32_t error);

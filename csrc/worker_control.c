@@ -51,7 +51,7 @@ static int32_t take_input(struct mcr_worker *worker, struct mcr_parcel *parcel)
 	if (error < 0)
 		return error;
 	if (index >= MCR_INPUTS_MAX || slot_count < MCR_SLOTS_MIN || slot_count > MCR_SLOTS_MAX ||
-	    worker->inputs[index].socket >= 0)
+	    (slot_count & (slot_count - 1)) || worker->inputs[index].socket >= 0)
 		return mcr_fail(EBADMSG, "Cannot take input %u with %u slots", index, slot_count);
 	input = &worker->inputs[index];
 	memory = mmap(NULL, (size_t)slot_count * MCR_SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
@@ -66,7 +66,6 @@ static int32_t take_input(struct mcr_worker *worker, struct mcr_parcel *parcel)
 	input->ring = (struct mcr_packet_ring){ .memory = memory,
 						.slot_count = slot_count,
 						.cursor = &worker->stats->rings[index].cursor };
-	input->progress = 0;
 	input->is_ready = 1;
 	input->socket = take_fd(parcel, 0);
 	if (index >= worker->input_count)
@@ -80,12 +79,13 @@ static void cancel_poll(struct mcr_worker *worker, uint32_t input)
 	struct io_uring_sqe *request;
 
 	/* What is queued goes first: it may be the very poll. */
-	io_uring_submit(&worker->uring);
+	mcr_worker_submit(worker);
 	request = io_uring_get_sqe(&worker->uring);
 	io_uring_prep_poll_remove(request, mcr_request_pack(MCR_REQUEST_INPUT, input, 0, 0));
 	request->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
 	io_uring_sqe_set_data64(request, mcr_request_pack(MCR_REQUEST_CANCEL, input, 0, 0));
-	io_uring_submit(&worker->uring);
+	/* The poll ends here too: later it would be taken for one of the index's next input. */
+	mcr_worker_submit(worker);
 }
 
 static int32_t end_input(struct mcr_worker *worker, uint32_t index)
