@@ -62,9 +62,13 @@ const test_sources: []const []const u8 = &.{
     "model.c",
     "packet_ring_test.c",
     "parse_test.c",
+    "process_test.c",
+    "relay_world.c",
     "route_test.c",
+    "sandbox_test.c",
     "stats_test.c",
     "traffic_test.c",
+    "worker_test.c",
 };
 
 const c_flags: []const []const u8 = &.{

@@ -302,7 +302,7 @@ static void many_ports_of_one_group_end_the_compiler_too(void)
 /* A UDP socket on the loopback; a filter of ours works on any socket. */
 static int32_t open_receiver(struct sockaddr_in *address)
 {
-	const int32_t fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	const int32_t fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	socklen_t length = sizeof(*address);
 
 	*address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -312,12 +312,18 @@ static int32_t open_receiver(struct sockaddr_in *address)
 	return -1;
 }
 
+/* The loopback delivers in order, if not at once: when the witness has heard, the other has, or never will. */
 static bool arrives(int32_t fd, const struct sockaddr_in *address)
 {
+	struct sockaddr_in other;
+	const int32_t witness = open_receiver(&other);
 	uint8_t byte;
 
 	CHECK(sendto(fd, "x", 1, 0, (const struct sockaddr *)address, sizeof(*address)) == 1);
-	return recv(fd, &byte, 1, 0) == 1;
+	CHECK(sendto(fd, "x", 1, 0, (const struct sockaddr *)&other, sizeof(other)) == 1);
+	CHECK(recv(witness, &byte, 1, 0) == 1);
+	close(witness);
+	return recv(fd, &byte, 1, MSG_DONTWAIT) == 1;
 }
 
 static void kernel_runs_what_was_compiled(void)

@@ -9,9 +9,12 @@ void mcr_egress_tests(void);
 void mcr_filter_tests(void);
 void mcr_packet_ring_tests(void);
 void mcr_parse_tests(void);
+void mcr_process_tests(void);
 void mcr_route_tests(void);
+void mcr_sandbox_tests(void);
 void mcr_stats_tests(void);
 void mcr_traffic_tests(void);
+void mcr_worker_tests(void);
 
 static unsigned passed, failed, skipped;
 static bool is_failing, is_skipped;
@@ -52,9 +55,12 @@ int main(void)
 	mcr_filter_tests();
 	mcr_packet_ring_tests();
 	mcr_parse_tests();
+	mcr_process_tests();
 	mcr_route_tests();
+	mcr_sandbox_tests();
 	mcr_stats_tests();
 	mcr_traffic_tests();
+	mcr_worker_tests();
 	printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed > 0;
 }
