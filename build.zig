@@ -36,6 +36,7 @@ const library_sources: []const []const u8 = &.{
     "uring.c",
     "worker.c",
     "worker_control.c",
+    "worker_wait.c",
 };
 
 /// What only mcr-native has, and the unit tests; its main() is in main.c.

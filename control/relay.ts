@@ -24,6 +24,7 @@ import type { InterfaceStatus, Rule, RuleOutput, Stats, WorkerStatus } from "./m
 import { OffloadSet } from "./offload_set.ts";
 import { descriptorsOf, OutputSet } from "./output_set.ts";
 import type { OutputSocket } from "./output_set.ts";
+import type { Profile } from "./profile.ts";
 import { chooseCores, workerIdentity } from "./worker_place.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
@@ -44,6 +45,8 @@ export interface RelayOptions {
   readonly receiveOffload: readonly string[];
   /** Time to live of what outputs send that name none. */
   readonly ttl: number;
+  /** How the workers trade latency against work. */
+  readonly profile: Profile;
   /** Told what happens beside requests: workers that end, interfaces that come. */
   readonly log: Log;
 }
@@ -102,11 +105,12 @@ export class Relay implements Engine {
     if (!hasCapability(CAP_NET_RAW)) {
       throw new NativeError("EPERM", "Cannot open packet sockets: this process lacks CAP_NET_RAW");
     }
+    const { log, profile } = options;
     const cores = chooseCores(options.workers, availableCores(), options.cores);
     raiseFilesLimit();
     await using undo = new AsyncDisposableStack();
     const poller = undo.use(new Poller());
-    const pool = undo.use(await WorkerPool.open({ poller, log: options.log, cores, identity: workerIdentity() }));
+    const pool = undo.use(await WorkerPool.open({ poller, log, cores, profile, identity: workerIdentity() }));
     undo.move();
     return new Relay(options, poller, pool);
   }

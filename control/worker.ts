@@ -13,6 +13,7 @@ import type { InputSocket } from "../ffi/sockets.ts";
 import { WorkerProcess } from "../ffi/worker_process.ts";
 import type { Log } from "./log.ts";
 import type { WorkerState } from "./model.ts";
+import type { Profile } from "./profile.ts";
 
 /** A process that forwarded shorter than this, or never, doubles the wait for the next; another resets it. */
 const SHORT_LIFE_MS = 10;
@@ -36,6 +37,7 @@ export interface WorkerOptions {
   readonly log: Log;
   /** User and group of the process; absent to keep the supervisor's. */
   readonly identity: { readonly uid?: number; readonly gid?: number };
+  readonly profile: Profile;
   /** Read at each start. */
   readonly equipment: () => Equipment;
   /** Called when the state or the acknowledged generation has changed. */
@@ -96,7 +98,7 @@ export class Worker implements AsyncDisposable {
 
   /** Starts a process and tells it everything. */
   start(): void {
-    const { poller, identity, equipment } = this.#options;
+    const { poller, identity, profile, equipment } = this.#options;
     const channel = new Channel();
     let process: WorkerProcess;
     try {
@@ -112,7 +114,7 @@ export class Worker implements AsyncDisposable {
     poller.watch(channel.ours, () => this.#listen());
     const { inputs, outputs, table } = equipment();
     this.tell((channel) => {
-      channel.start({ index: this.index, core: this.core, ...identity }, this.page.memory);
+      channel.start({ index: this.index, core: this.core, ...identity, ...profile }, this.page.memory);
       for (const [index, input] of inputs) channel.input(index, input);
       channel.outputs(outputs);
       channel.table(table);

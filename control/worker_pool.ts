@@ -9,6 +9,7 @@ import type { InputSocket } from "../ffi/sockets.ts";
 import { compileTable, packRules } from "../ffi/route_table.ts";
 import type { PackedRules } from "../ffi/route_table.ts";
 import type { Log } from "./log.ts";
+import type { Profile } from "./profile.ts";
 import { Worker } from "./worker.ts";
 
 /** A worker's heart beats once a second: one that has missed several hangs. */
@@ -25,6 +26,7 @@ export interface WorkerPoolOptions {
   /** One for each worker. */
   readonly cores: readonly number[];
   readonly identity: { readonly uid?: number; readonly gid?: number };
+  readonly profile: Profile;
 }
 
 /** An input's rings, one for each worker. */
@@ -54,7 +56,7 @@ export class WorkerPool implements AsyncDisposable {
   #generation = 1;
   #onChange: () => void = () => {};
 
-  private constructor({ poller, log, cores, identity }: WorkerPoolOptions) {
+  private constructor({ poller, log, cores, identity, profile }: WorkerPoolOptions) {
     this.#log = log;
     this.#table = compileTable(this.#generation, packRules([]));
     this.workers = cores.map((core, index) =>
@@ -64,6 +66,7 @@ export class WorkerPool implements AsyncDisposable {
         poller,
         log,
         identity,
+        profile,
         equipment: () => ({ inputs: this.#inputsOf(index), outputs: this.#outputs, table: this.#table }),
         onChange: () => this.#onChange(),
       })

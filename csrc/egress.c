@@ -47,10 +47,11 @@ void mcr_egress_forget(struct mcr_egress *egress, uint32_t socket)
 	egress->segmentation[socket] = MCR_SEGMENTATION_UNKNOWN;
 }
 
-static int run_takes(const struct mcr_run *run, const struct mcr_route *route, uint32_t length)
+static int run_takes(const struct mcr_egress *egress, const struct mcr_run *run, const struct mcr_route *route,
+		     uint32_t length)
 {
 	return run->route == route && !run->is_closed && length <= run->segment_bytes && length > 0 &&
-	       run->frame_count < MCR_RUN_DATAGRAMS_MAX && run->bytes + length <= MCR_RUN_BYTES_MAX;
+	       run->frame_count < egress->segments_max && run->bytes + length <= MCR_RUN_BYTES_MAX;
 }
 
 static int run_is_segmented_at(const struct mcr_egress *egress, const struct mcr_run *run,
@@ -88,7 +89,7 @@ void mcr_egress_add(struct mcr_egress *egress, const struct mcr_route *route, co
 
 	egress->payloads[frame] = (struct iovec){ .iov_base = (void *)(uintptr_t)payload, .iov_len = length };
 	egress->times_ns[frame] = time_ns;
-	if (run && datagram_count == 1 && run_takes(run, route, length)) {
+	if (run && datagram_count == 1 && run_takes(egress, run, route, length)) {
 		run->is_closed = length < run->segment_bytes;
 		run->frame_count++;
 		run->datagram_count++;

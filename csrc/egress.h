@@ -23,8 +23,6 @@
 
 /* Frames of one batch: enough to amortise a submission, few enough that the first does not wait long for the last. */
 #define MCR_BATCH_FRAMES 256u
-/* UDP_MAX_SEGMENTS of the kernels before 6.9; later ones take 128. */
-#define MCR_RUN_DATAGRAMS_MAX 64u
 /* Payload of one UDP send over IPv4: 65535 less IP and UDP header. */
 #define MCR_RUN_BYTES_MAX 65507u
 
@@ -60,6 +58,7 @@ struct mcr_egress {
 	struct io_uring *ring;
 	struct mcr_stats *stats;
 	const struct mcr_table *table;
+	uint32_t segments_max; /* datagrams of one run */
 
 	uint32_t frame_count;
 	uint32_t run_count;

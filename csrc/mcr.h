@@ -188,7 +188,7 @@ struct mcr_output {
 
 enum mcr_message_type {
 	/* to the worker */
-	MCR_MESSAGE_START = 1, /* index: of the worker; core, uid, gid; fd: statistics */
+	MCR_MESSAGE_START = 1, /* index: of the worker; core, uid, gid, *_us, segments_max; fd: statistics */
 	MCR_MESSAGE_INPUT, /* index, slot_count; fds: packet socket, progress eventfd */
 	MCR_MESSAGE_INPUT_END, /* index */
 	MCR_MESSAGE_OUTPUTS, /* index of the first; fds: sockets */
@@ -202,6 +202,10 @@ enum mcr_message_type {
 
 #define MCR_NO_CORE UINT32_MAX
 #define MCR_KEEP_ID UINT32_MAX
+/* Datagrams of one send: UDP_MAX_SEGMENTS of the kernels before 6.9; later ones take 128. */
+#define MCR_SEGMENTS_MAX 64u
+/* The control channel is not heard meanwhile. */
+#define MCR_PAUSE_US_MAX 100000u
 
 struct mcr_message {
 	uint32_t type;
@@ -212,8 +216,12 @@ struct mcr_message {
 	uint32_t uid; /* MCR_KEEP_ID: the supervisor's own */
 	uint32_t gid;
 	int32_t error; /* positive errno */
+	uint32_t coalesce_us; /* pause that lets a batch gather when the rate makes one likely; up to MCR_PAUSE_US_MAX */
+	uint32_t busy_poll_us; /* how long to look for frames before a sleep; up to MCR_PAUSE_US_MAX */
 	uint64_t generation;
-	char text[216]; /* NUL-terminated */
+	uint32_t segments_max; /* datagrams of one send; 0: MCR_SEGMENTS_MAX */
+	uint32_t reserved;
+	char text[200]; /* NUL-terminated */
 };
 
 /* ---- interfaces ---- */

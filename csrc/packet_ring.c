@@ -38,6 +38,11 @@ int mcr_packet_ring_look(const struct mcr_packet_ring *ring, uint32_t ahead, str
 	return 1;
 }
 
+int mcr_packet_ring_has_frame(const struct mcr_packet_ring *ring)
+{
+	return (__atomic_load_n(&slot_at(ring, *ring->cursor)->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) != 0;
+}
+
 void mcr_packet_ring_give_back(struct mcr_packet_ring *ring, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {

@@ -34,6 +34,9 @@ struct mcr_frame {
 /* Looks at the slot @ahead slots beyond the cursor. Return: 1 with @frame filled in, 0 when the kernel still owns it. */
 int mcr_packet_ring_look(const struct mcr_packet_ring *ring, uint32_t ahead, struct mcr_frame *frame);
 
+/* Whether the next slot has a frame. */
+int mcr_packet_ring_has_frame(const struct mcr_packet_ring *ring);
+
 /* Gives the next @count slots back to the kernel, in order, and moves the cursor. */
 void mcr_packet_ring_give_back(struct mcr_packet_ring *ring, uint32_t count);
 

@@ -47,6 +47,7 @@ static void complete(struct mcr_worker *worker, const struct io_uring_cqe *compl
 		break;
 	case MCR_REQUEST_INPUT:
 		worker->inputs[index].is_ready = 1;
+		worker->inputs[index].is_polled = 0;
 		if (unlikely(completion->res > 0 && completion->res & POLLERR))
 			take_error(worker, index);
 		break;
@@ -65,7 +66,7 @@ static void complete(struct mcr_worker *worker, const struct io_uring_cqe *compl
 	}
 }
 
-static void complete_all(struct mcr_worker *worker)
+void mcr_worker_complete(struct mcr_worker *worker)
 {
 	struct io_uring_cqe *completion;
 	uint32_t head, count = 0;
@@ -83,11 +84,11 @@ void mcr_worker_submit(struct mcr_worker *worker)
 	/* More than once only when the kernel was short of memory: nothing may stay queued that points into slots. */
 	do {
 		(void)io_uring_submit_and_get_events(&worker->uring);
-		complete_all(worker);
+		mcr_worker_complete(worker);
 	} while (unlikely(io_uring_sq_ready(&worker->uring) > 0));
 }
 
-static struct io_uring_sqe *take_request(struct mcr_worker *worker)
+struct io_uring_sqe *mcr_worker_request(struct mcr_worker *worker)
 {
 	struct io_uring_sqe *request = io_uring_get_sqe(&worker->uring);
 
@@ -98,17 +99,10 @@ static struct io_uring_sqe *take_request(struct mcr_worker *worker)
 	return request;
 }
 
-static void poll_input(struct mcr_worker *worker, uint32_t input)
-{
-	worker->inputs[input].is_ready = 0;
-	mcr_uring_prepare_poll(take_request(worker), MCR_FILE_INPUT(input),
-			       mcr_request_pack(MCR_REQUEST_INPUT, input, 0, 0));
-}
-
 static void poll_channel(struct mcr_worker *worker)
 {
 	worker->is_channel_ready = 0;
-	mcr_uring_prepare_poll(take_request(worker), MCR_FILE_CHANNEL,
+	mcr_uring_prepare_poll(mcr_worker_request(worker), MCR_FILE_CHANNEL,
 			       mcr_request_pack(MCR_REQUEST_CHANNEL, 0, 0, 0));
 }
 
@@ -129,14 +123,14 @@ static void send_batch(struct mcr_worker *worker, uint32_t input, uint64_t slot_
 	while (!mcr_egress_emit(&worker->egress))
 		mcr_worker_submit(worker);
 	if (has_large_frame) {
-		request = take_request(worker);
+		request = mcr_worker_request(worker);
 		io_uring_prep_recv(request, (int)MCR_FILE_INPUT(input), worker->discarded, sizeof(worker->discarded),
 				   MSG_DONTWAIT);
 		request->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
 		io_uring_sqe_set_data64(request, mcr_request_pack(MCR_REQUEST_DISCARD, input, 0, 0));
 	}
 	from->progress = slot_count;
-	request = take_request(worker);
+	request = mcr_worker_request(worker);
 	io_uring_prep_write(request, (int)MCR_FILE_PROGRESS(input), &from->progress, sizeof(from->progress), 0);
 	request->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
 	io_uring_sqe_set_data64(request, mcr_request_pack(MCR_REQUEST_PROGRESS, input, 0, 0));
@@ -230,6 +224,7 @@ static uint32_t relay_batch(struct mcr_worker *worker, uint32_t input)
 	send_batch(worker, input, count, has_large_frame);
 	mcr_egress_account(&worker->egress, clock_ns(CLOCK_REALTIME));
 	stat_add(&ring_stats->frames, count);
+	worker->rate_frames += count;
 	mcr_packet_ring_give_back(ring, count);
 	return count;
 }
@@ -296,7 +291,7 @@ static int relay_all(struct mcr_worker *worker)
 		if (relay_input(worker, input) > 0)
 			is_any = 1;
 		else
-			poll_input(worker, input);
+			from->is_ready = 0;
 	}
 	return is_any;
 }
@@ -328,17 +323,6 @@ static void keep_house(struct mcr_worker *worker)
 	}
 }
 
-/* Waits for a ring or the channel, at most a second so that the heart beats. */
-static void wait_for_work(struct mcr_worker *worker)
-{
-	struct __kernel_timespec second = { .tv_sec = 1 };
-	struct io_uring_cqe *completion;
-
-	(void)io_uring_submit_and_wait_timeout(&worker->uring, &completion, 1, &second, NULL);
-	complete_all(worker);
-	stat_add(&worker->stats->worker.wakeups, 1);
-}
-
 /* What is in the rings when the end is announced is still relayed; what comes later is not waited for. */
 static void drain(struct mcr_worker *worker)
 {
@@ -360,10 +344,12 @@ static int32_t run(struct mcr_worker *worker)
 	poll_channel(worker);
 	keep_house(worker);
 	while (!worker->is_ending && error == 0) {
-		if (!relay_all(worker) && !worker->is_channel_ready)
-			wait_for_work(worker);
-		else if (io_uring_sq_ready(&worker->uring) > 0)
-			mcr_worker_submit(worker); /* polls of inputs that have gone quiet beside busy ones */
+		if (relay_all(worker))
+			mcr_worker_poll_quiet(worker); /* those beside the busy ones */
+		else if (!worker->is_channel_ready)
+			mcr_worker_wait(worker);
+		if (io_uring_sq_ready(&worker->uring) > 0)
+			mcr_worker_submit(worker);
 		keep_house(worker);
 		if (worker->is_channel_ready) {
 			error = mcr_worker_listen(worker);

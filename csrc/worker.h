@@ -1,7 +1,7 @@
 /*
  * worker.h - the process that relays: one thread, one io_uring, no allocation after it is ready.
  *
- * The loop lives in worker.c, what the supervisor says in worker_control.c.
+ * The loop lives in worker.c, what it does without work in worker_wait.c, what the supervisor says in worker_control.c.
  *
  *              START                 TABLE                     channel closed
  *     (boot) ---------> set up, READY -------> relaying, ACKNOWLEDGE ------------> drains, exits
@@ -29,6 +29,7 @@ struct mcr_worker_input {
 	struct mcr_packet_ring ring;
 	int32_t socket; /* -1: not in use */
 	int is_ready; /* frames may be there: to be looked at */
+	int is_polled; /* the kernel will say when frames are there */
 	uint64_t progress; /* slots of the batch in flight */
 };
 
@@ -42,6 +43,10 @@ struct mcr_worker {
 	uint32_t file_count; /* of the registered table */
 	uint32_t input_count; /* highest index in use, and one */
 	uint64_t housekeeping_ns;
+	uint32_t coalesce_ns; /* pause before a sleep when that is likely to gather a batch; 0: none */
+	uint32_t busy_poll_ns; /* how long to look before a sleep; 0: not at all */
+	uint64_t rate_frames, rate_since_ns; /* frames taken since then */
+	uint64_t frames_in_pause; /* that a pause would have gathered at the rate of the last window */
 	struct mcr_worker_input inputs[MCR_INPUTS_MAX];
 	struct mcr_egress egress;
 	struct mcr_parcel parcel;
@@ -62,6 +67,18 @@ int32_t mcr_worker_listen(struct mcr_worker *worker);
  * when this returns they are over.
  */
 void mcr_worker_submit(struct mcr_worker *worker);
+
+/* Takes all completions that are there. */
+void mcr_worker_complete(struct mcr_worker *worker);
+
+/* A request to be filled in; submits what is queued when there is no room. */
+struct io_uring_sqe *mcr_worker_request(struct mcr_worker *worker);
+
+/* Sleeps until a ring or the channel has something, or looks before, as the profile says. */
+void mcr_worker_wait(struct mcr_worker *worker);
+
+/* Has the kernel tell when the inputs that are quiet are so no longer. */
+void mcr_worker_poll_quiet(struct mcr_worker *worker);
 
 /* Says something to the supervisor; that it is gone is noticed elsewhere. */
 void mcr_worker_say(const struct mcr_worker *worker, enum mcr_message_type type, int32_t error);

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -67,6 +68,7 @@ static int32_t take_input(struct mcr_worker *worker, struct mcr_parcel *parcel)
 						.slot_count = slot_count,
 						.cursor = &worker->stats->rings[index].cursor };
 	input->is_ready = 1;
+	input->is_polled = 0;
 	input->socket = take_fd(parcel, 0);
 	if (index >= worker->input_count)
 		worker->input_count = index + 1;
@@ -96,7 +98,8 @@ static int32_t end_input(struct mcr_worker *worker, uint32_t index)
 	if (index >= worker->input_count || worker->inputs[index].socket < 0)
 		return mcr_fail(EBADMSG, "Cannot end input %u: it is not in use", index);
 	input = &worker->inputs[index];
-	cancel_poll(worker, index);
+	if (input->is_polled)
+		cancel_poll(worker, index);
 	munmap(input->ring.memory, (size_t)input->ring.slot_count * MCR_SLOT_BYTES);
 	close(input->socket);
 	input->socket = -1;
@@ -212,6 +215,22 @@ static int32_t pin(uint32_t core)
 	return 0;
 }
 
+static int32_t take_profile(struct mcr_worker *worker, const struct mcr_message *message)
+{
+	if (message->coalesce_us > MCR_PAUSE_US_MAX || message->busy_poll_us > MCR_PAUSE_US_MAX)
+		return mcr_fail(EBADMSG, "Cannot pause for %u us or look for %u us: at most %u", message->coalesce_us,
+				message->busy_poll_us, MCR_PAUSE_US_MAX);
+	if (message->segments_max > MCR_SEGMENTS_MAX)
+		return mcr_fail(EBADMSG, "Cannot send %u datagrams at once: at most %u", message->segments_max,
+				MCR_SEGMENTS_MAX);
+	worker->egress.segments_max = message->segments_max ? message->segments_max : MCR_SEGMENTS_MAX;
+	worker->coalesce_ns = message->coalesce_us * 1000;
+	worker->busy_poll_ns = message->busy_poll_us * 1000;
+	/* A pause of 50 us must not become one of 100: that is the usual slack. */
+	(void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+	return 0;
+}
+
 static int32_t wait_for_start(struct mcr_worker *worker)
 {
 	struct pollfd wait = { .fd = worker->channel, .events = POLLIN };
@@ -259,6 +278,8 @@ int32_t mcr_worker_set_up(struct mcr_worker *worker)
 	error = wait_for_start(worker);
 	if (error == 0)
 		error = pin(message->core);
+	if (error == 0)
+		error = take_profile(worker, message);
 	if (error < 0)
 		return error;
 	worker->stats = mcr_stats_map(worker->parcel.fds[0]);

@@ -55,6 +55,8 @@ export const MCR_DROPS_MAX = 32;
 export const MCR_NO_SOCKET = 4294967295;
 export const MCR_NO_CORE = 4294967295;
 export const MCR_KEEP_ID = 4294967295;
+export const MCR_SEGMENTS_MAX = 64;
+export const MCR_PAUSE_US_MAX = 100000;
 export const MCR_EXCLUSIVE_PRIORITY = 65000;
 
 export const mcr_worker_stats = {
@@ -171,9 +173,13 @@ export const mcr_message = {
   uid: 20,
   gid: 24,
   error: 28,
-  generation: 32,
-  text: 40,
-  text_count: 216,
+  coalesce_us: 32,
+  busy_poll_us: 36,
+  generation: 40,
+  segments_max: 48,
+  reserved: 52,
+  text: 56,
+  text_count: 200,
   text_stride: 1,
 } as const;
 

@@ -23,6 +23,23 @@ interface Fields {
   readonly core?: number;
   readonly uid?: number;
   readonly gid?: number;
+  readonly coalesce_us?: number;
+  readonly busy_poll_us?: number;
+  readonly segments_max?: number;
+}
+
+/** What a worker is told first. */
+export interface StartOptions {
+  readonly index: number;
+  readonly core: number;
+  /** Absent to keep the supervisor's. */
+  readonly uid?: number;
+  readonly gid?: number;
+  /** See `struct mcr_message`; 0 when absent. */
+  readonly coalesceUs?: number;
+  readonly busyPollUs?: number;
+  /** Datagrams of one send; as many as the kernel takes when absent. */
+  readonly segments?: number;
 }
 
 /** A channel; `theirs` is for the process that is spawned. */
@@ -38,9 +55,11 @@ export class Channel implements Disposable {
   }
 
   /** Says who it is, where it runs, as whom, and what it counts on. */
-  start(fields: { readonly index: number; core: number; uid?: number; gid?: number }, stats: Descriptor): void {
-    const { index, core, uid = abi.MCR_KEEP_ID, gid = abi.MCR_KEEP_ID } = fields;
-    this.#send(abi.MCR_MESSAGE_START, { index, core, uid, gid }, [stats.fd]);
+  start(options: StartOptions, stats: Descriptor): void {
+    const { index, core, uid = abi.MCR_KEEP_ID, gid = abi.MCR_KEEP_ID } = options;
+    const { coalesceUs = 0, busyPollUs = 0, segments = 0 } = options;
+    const fields = { index, core, uid, gid, coalesce_us: coalesceUs, busy_poll_us: busyPollUs, segments_max: segments };
+    this.#send(abi.MCR_MESSAGE_START, fields, [stats.fd]);
   }
 
   /** Hands over a ring. */

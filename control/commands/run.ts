@@ -9,12 +9,13 @@ import { type Arguments, type Command, readArguments, SOCKET_OPTION, type Surrou
 import { UsageError } from "../error.ts";
 import { makeLog } from "../log.ts";
 import { parseCores, parseWhole } from "../number.ts";
+import { isProfileName, PAUSE_US_MAX, type Profile, PROFILES, SEGMENTS_MAX } from "../profile.ts";
 import { EXPECTED, isInterfaceName } from "../rule.ts";
 import { resolveSocketPath } from "../socket_path.ts";
 import { stopSignal } from "../stop_signal.ts";
 
 /** Worker processes of one supervisor. */
-const WORKERS_MAX = 256;
+const WORKERS_MAX = 64;
 
 /** Slots of a packet ring unless given: 160 ms at 50,000 datagrams a second, 16 MiB. */
 const RING_SLOTS_DEFAULT = 8192;
@@ -26,7 +27,7 @@ const RING_SLOTS_MAX = 1 << 18;
 export const run: Command = {
   name: "run",
   usage:
-    "mcr run [--workers N|auto] [--cores LIST] [--ttl N] [--ring-slots N] [--receive-offload IFACE[,...]] [--socket PATH]",
+    "mcr run [--workers N|auto] [--cores LIST] [--profile NAME] [--ttl N] [--ring-slots N] [--receive-offload IFACE[,...]] [--socket PATH]",
   summary: "Run the relay: the supervisor and its workers",
   details: `Stays in the foreground and logs to standard error. It takes commands as soon
 as it has printed "mcr: ready on PATH, N worker(s)". SIGTERM or SIGINT ends it
@@ -35,6 +36,26 @@ in good order, a second one at once. It needs CAP_NET_RAW and CAP_NET_ADMIN.`,
   options: [
     { name: "workers", value: "N", help: `worker processes, 1 to ${WORKERS_MAX}, or "auto": one a core (default)` },
     { name: "cores", value: "LIST", help: "cores for the workers, as in 2,3 or 0-3 (default: all we may use)" },
+    {
+      name: "profile",
+      value: "NAME",
+      help: "latency, balanced (default) or throughput: how long a worker lets datagrams gather when they come fast",
+    },
+    {
+      name: "coalesce-us",
+      value: "N",
+      help: `that pause, in microseconds, 0 to ${PAUSE_US_MAX} (latency: 0, balanced: 50, throughput: 200)`,
+    },
+    {
+      name: "busy-poll-us",
+      value: "N",
+      help: `how long a worker looks for datagrams before it sleeps, 0 to ${PAUSE_US_MAX} (default: 0)`,
+    },
+    {
+      name: "segments",
+      value: "N",
+      help: `datagrams of one send at most, 1 to ${SEGMENTS_MAX} (default: ${SEGMENTS_MAX})`,
+    },
     { name: "ttl", value: "N", help: "IP time to live where a rule names none, 1 to 255 (default: 1)" },
     {
       name: "ring-slots",
@@ -64,6 +85,7 @@ interface RunOptions {
   readonly cores?: readonly number[];
   readonly ringSlots: number;
   readonly ttl: number;
+  readonly profile: Profile;
   readonly receiveOffload: readonly string[];
 }
 
@@ -93,6 +115,7 @@ function readOptions(given: Arguments): RunOptions {
     ...(cores === undefined ? {} : { cores }),
     ringSlots: readRingSlots(given),
     ttl: readWhole(given, "ttl", 1, 255, 1, EXPECTED.ttl),
+    profile: readProfile(given),
     receiveOffload: readInterfaces(given, "receive-offload"),
   };
 }
@@ -101,6 +124,19 @@ function readOptions(given: Arguments): RunOptions {
 function readWorkers(given: Arguments, cores: readonly number[] | undefined): number {
   if ((given.one("workers") ?? "auto") === "auto") return cores?.length ?? 0;
   return readWhole(given, "workers", 1, WORKERS_MAX, 0, `a number from 1 to ${WORKERS_MAX}, or "auto"`);
+}
+
+/** The profile, and what is said of its parts beside it. */
+function readProfile(given: Arguments): Profile {
+  const name = given.one("profile") ?? "balanced";
+  const profile = isProfileName(name) ? PROFILES[name] : refuse("profile", name, Object.keys(PROFILES).join(", "));
+  const readPause = (option: string, unset: number): number =>
+    readWhole(given, option, 0, PAUSE_US_MAX, unset, `microseconds, 0 to ${PAUSE_US_MAX}`);
+  return {
+    coalesceUs: readPause("coalesce-us", profile.coalesceUs),
+    busyPollUs: readPause("busy-poll-us", profile.busyPollUs),
+    segments: readWhole(given, "segments", 1, SEGMENTS_MAX, profile.segments, `a number from 1 to ${SEGMENTS_MAX}`),
+  };
 }
 
 function readCores(given: Arguments): number[] | undefined {

@@ -70,11 +70,11 @@ static void run_ends_at_the_limits_of_the_kernel(void)
 		return;
 	probe(&world, 0, 0);
 	mcr_egress_begin(world.egress);
-	for (uint32_t i = 0; i < MCR_RUN_DATAGRAMS_MAX + 1; i++)
+	for (uint32_t i = 0; i < MCR_SEGMENTS_MAX + 1; i++)
 		world_add(&world, 0, world.stream + i, 10, 0);
 	CHECK(world.egress->run_count == 2 && world.egress->runs[1].datagram_count == 1);
 	world_flush(&world);
-	for (uint32_t i = 0; i < MCR_RUN_DATAGRAMS_MAX + 1; i++)
+	for (uint32_t i = 0; i < MCR_SEGMENTS_MAX + 1; i++)
 		CHECK(world_hears(&world, 0, world.stream + i, 10));
 	/* 44 of 1472 bytes are 64,768; what fills them up to 65,507 is 739. */
 	mcr_egress_begin(world.egress);

@@ -70,6 +70,7 @@ bool world_open(struct world *world, const struct mcr_rule *rules, uint32_t rule
 	world->egress->ring = &world->ring;
 	world->egress->stats = world->stats;
 	world->egress->table = world->table;
+	world->egress->segments_max = MCR_SEGMENTS_MAX;
 	for (uint32_t i = 0; i < SOCKETS; i++)
 		CHECK(open_pair(world, i));
 	return CHECK(mcr_uring_set_files(&world->ring, MCR_FILE_OUTPUTS, world->senders, SOCKETS) == 0);
