@@ -83,16 +83,18 @@ for (const change of ["added", "removed"] as const) {
     const outputs = [{ interface: "out0", group: OUTPUT.group, port: OUTPUT.port }];
     const add = () => client.call("rule.add", { input: { interface: "in0", ...STREAM, exclusive: true }, outputs });
     const remove = () => client.call("rule.remove", { id: "239.1.1.1:5001:in0" });
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 3; round++) {
       if (change === "removed") await add();
-      await using sink = await Sink.start(network, { ...OUTPUT, idle: 40 });
-      await using local = await Sink.start(network, { ...LOCAL, idle: 40 });
-      await using source = await Process.start(gen(network, { ...STREAM, count: 6_000, rate: 20_000 }));
-      await until("datagrams flowed", async () => await framesReceived(network) % 6_000 > 1_000 || undefined);
+      await using sink = await Sink.start(network, { ...OUTPUT, idle: 1 });
+      await using local = await Sink.start(network, { ...LOCAL, idle: 1 });
+      await using source = await Process.start(gen(network, { ...STREAM, count: 10_000_000, rate: 20_000 }));
+      await untilFrames(network, 1_000);
       await (change === "added" ? add() : remove());
+      await untilFrames(network, 1_000);
+      source.kill("SIGTERM");
 
       const { sent }: Sent = JSON.parse((await source.end()).stdout);
-      const relayed = await sink.receivedSoFar(), heard = await local.receivedSoFar();
+      const relayed = await sink.received(), heard = await local.received();
       // While the filter comes or goes, a moment's datagrams go both ways.
       const counts = `${sent} sent, ${relayed.received} relayed, ${heard.received} heard`;
       ok(relayed.received > 0 && heard.received > 0, `both have had their time: ${counts}`);
@@ -286,10 +288,14 @@ async function dropsAtIngress(network: Network): Promise<number> {
   return qdiscs.find(({ kind }) => kind === "clsact")!.drops;
 }
 
-/** Frames that have come to the input interface. */
-async function framesReceived(network: Network): Promise<number> {
-  const [{ stats64 }] = JSON.parse(await network.ip("relay", "-s", "-j", "link", "show", "in0"));
-  return stats64.rx.packets;
+/** Waits until so many frames more have come to the input interface. */
+async function untilFrames(network: Network, count: number): Promise<void> {
+  const read = async (): Promise<number> => {
+    const [{ stats64 }] = JSON.parse(await network.ip("relay", "-s", "-j", "link", "show", "in0"));
+    return stats64.rx.packets;
+  };
+  const enough = await read() + count;
+  await until(`${count} more frames had come`, async () => await read() >= enough || undefined);
 }
 
 /** Multicast datagrams that have come as far as UDP on the relay's host and found no listener. */
