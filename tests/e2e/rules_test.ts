@@ -12,7 +12,7 @@ const OUTPUT = { group: "239.2.2.2", port: 6000 };
 testRelay("a rule loses nothing while others are added and removed", {}, async ({ network, supervisor }) => {
   await supervisor.add(RULE);
   await using sink = await Sink.start(network, OUTPUT);
-  await using source = await Process.start(gen(network, { ...STREAM, count: 10_000_000, rate: 20_000 }));
+  await using source = await Process.start(gen(network, { ...STREAM, count: 10_000_000 }));
 
   for (let round = 0; round < 8; round++) {
     const output = `239.9.1.${round}:6000:out0`;
@@ -97,7 +97,7 @@ testRelay("rules of many clients at once are all in force", {}, async ({ network
     });
   }));
 
-  const sent = await send(network, { group: "239.1.4.0", port: 5001, flows: count, count: 16_000 });
+  const sent = await send(network, { group: "239.1.4.0", port: 5001, flows: count, count: 8_000 });
 
   checkComplete(await sink.received(), sent);
   deepStrictEqual((await supervisor.rules()).length, count);

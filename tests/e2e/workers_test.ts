@@ -27,13 +27,13 @@ testRelay("two workers share 32 flows, each once and in order", { workers: 2 }, 
   }));
   await using sink = await Sink.start(network, { group: "239.2.5.0", port: 6000, flows });
 
-  const sent = await send(network, { group: "239.1.5.0", port: 5001, flows, count: 96_000, rate: 40_000 });
+  const sent = await send(network, { group: "239.1.5.0", port: 5001, flows, count: 32_000 });
 
   checkComplete(await sink.received(), sent);
   const workers = await supervisor.workers();
   // The kernel spreads flows by a hash: that all 32 go to one worker happens once in 2^31 times.
   ok(workers.every(({ received }) => received > 0), "both workers have relayed");
-  deepStrictEqual(workers.reduce((sum, { relayed }) => sum + relayed, 0), 96_000);
+  deepStrictEqual(workers.reduce((sum, { relayed }) => sum + relayed, 0), 32_000);
 });
 
 testRelay(
@@ -42,7 +42,7 @@ testRelay(
   async ({ network, supervisor }) => {
     await supervisor.add({ ...RULE, outputs: [...RULE.outputs, ...OTHER_OUTPUTS] });
     await using sink = await Sink.start(network, { ...OUTPUT, idle: 1 });
-    await using source = await Process.start(gen(network, { ...STREAM, count: 10_000_000, rate: 20_000 }));
+    await using source = await Process.start(gen(network, { ...STREAM, count: 10_000_000 }));
 
     let victim = await untilWorker(supervisor, ({ relayed }) => relayed >= LIFE_DATAGRAMS);
     for (let kills = 1; kills <= KILLS; kills++) {
@@ -100,7 +100,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     await using network = await Network.create("relay");
     await using supervisor = await Supervisor.start(network, { workers: 2 });
     await supervisor.add(RULE);
-    await using source = await Process.start(gen(network, { ...STREAM, count: 10_000_000, rate: 20_000 }));
+    await using source = await Process.start(gen(network, { ...STREAM, count: 10_000_000 }));
     await untilWorker(supervisor, ({ relayed }) => relayed > 0);
 
     await supervisor.stop(signal);
