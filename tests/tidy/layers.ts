@@ -17,12 +17,13 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   // Common.
   base: [],
   mcr: [],
-  // The data path: none of these knows another, but for egress, which sends what routes say on a ring.
+  // The data path: none of these knows another, but for egress, which sends what routes say on a ring, as frames too.
   packet_ring: [],
   parse: [],
+  raw_frame: [],
   route: [],
   uring: [],
-  egress: ["route", "uring"],
+  egress: ["raw_frame", "route", "uring"],
   // The control plane's side of it.
   channel: [],
   exclusive: ["filter"],
@@ -31,7 +32,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   input: ["filter"],
   interfaces: [],
   netlink: [],
-  output: [],
+  output: ["raw_frame"],
   pin: [],
   process: [],
   stats: [],
@@ -40,6 +41,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   // The worker puts the data path together.
   worker: ["channel", "egress", "packet_ring", "parse", "route", "uring"],
   worker_control: ["channel", "egress", "packet_ring", "parse", "route", "sandbox", "uring", "worker"],
+  worker_wait: ["uring", "worker"],
   // Generator and sink.
   histogram: [],
   options: [],
