@@ -115,6 +115,8 @@ export interface WorkerStatus extends WorkerCounters {
   readonly generation: number;
   /** Frames in which the kernel had put several datagrams together. */
   readonly superframes: number;
+  /** How often it has slept and been woken: by datagrams, by the supervisor, and once a second without either. */
+  readonly wakeups: number;
 }
 
 /** All counters of the relay at one moment. */

@@ -143,6 +143,7 @@ export class Relay implements Engine {
       restarts,
       generation,
       superframes: page.worker("superframes"),
+      wakeups: page.worker("wakeups"),
       ...readWorkers([page]),
     }));
   }

@@ -26,7 +26,7 @@ static struct in_addr ipv4_of(const uint8_t *address)
 static const char *set_up_output(int fd, uint32_t interface, uint32_t ttl, uint32_t send_buffer_bytes)
 {
 	const struct ip_mreqn out = { .imr_ifindex = (int)interface };
-	const int hops = (int)ttl, bytes = (int)send_buffer_bytes, smallest = 0;
+	const int hops = (int)ttl, bytes = (int)send_buffer_bytes, smallest = 0, on = 1;
 
 	if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &out, sizeof(out)) < 0)
 		return "set the output interface";
@@ -37,6 +37,9 @@ static const char *set_up_output(int fd, uint32_t interface, uint32_t ttl, uint3
 		return "set the send buffer";
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &smallest, sizeof(smallest)) < 0)
 		return "set the receive buffer";
+	/* Without it the kernel reports a datagram that the device's queue had no room for as sent. */
+	if (setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)) < 0)
+		return "ask for errors of the device";
 	return NULL;
 }
 

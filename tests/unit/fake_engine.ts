@@ -65,7 +65,7 @@ export class FakeEngine implements Engine {
   }
 
   workers(): readonly WorkerStatus[] {
-    const counters = { restarts: 0, generation: this.applied.length, superframes: 0, ...COUNTERS };
+    const counters = { restarts: 0, generation: this.applied.length, superframes: 0, wakeups: 0, ...COUNTERS };
     return [{ index: 0, state: "running", pid: 4711, core: 3, ...counters }];
   }
 
