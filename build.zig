@@ -69,6 +69,7 @@ const test_sources: []const []const u8 = &.{
     "sandbox_test.c",
     "stats_test.c",
     "traffic_test.c",
+    "uring_test.c",
     "worker_test.c",
 };
 

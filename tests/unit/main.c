@@ -14,6 +14,7 @@ void mcr_route_tests(void);
 void mcr_sandbox_tests(void);
 void mcr_stats_tests(void);
 void mcr_traffic_tests(void);
+void mcr_uring_tests(void);
 void mcr_worker_tests(void);
 
 static unsigned passed, failed, skipped;
@@ -60,6 +61,7 @@ int main(void)
 	mcr_sandbox_tests();
 	mcr_stats_tests();
 	mcr_traffic_tests();
+	mcr_uring_tests();
 	mcr_worker_tests();
 	printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed > 0;

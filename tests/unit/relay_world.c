@@ -159,14 +159,19 @@ bool relay_answers(const struct relay *relay, enum mcr_message_type type)
 	       CHECK(mcr_channel_receive(relay->channel, &message) == 1) && CHECK(message.type == type);
 }
 
-bool relay_start(struct relay *relay)
+bool relay_brief(struct relay *relay)
 {
 	const int32_t input[2] = { relay->input, relay->progress };
 
 	return relay_fork(relay) && relay_tell(relay, MCR_MESSAGE_START, &relay->page, 1) &&
 	       relay_tell(relay, MCR_MESSAGE_INPUT, input, 2) &&
 	       relay_tell(relay, MCR_MESSAGE_OUTPUTS, &relay->output, 1) &&
-	       relay_tell(relay, MCR_MESSAGE_TABLE, &relay->table, 1) && relay_answers(relay, MCR_MESSAGE_READY) &&
+	       relay_tell(relay, MCR_MESSAGE_TABLE, &relay->table, 1);
+}
+
+bool relay_start(struct relay *relay)
+{
+	return relay_brief(relay) && relay_answers(relay, MCR_MESSAGE_READY) &&
 	       relay_answers(relay, MCR_MESSAGE_ACKNOWLEDGE);
 }
 

@@ -114,16 +114,62 @@ static bool relay_after_the_end_was_announced(void)
 {
 	struct relay relay;
 
-	if (!relay_open(&relay))
-		return false;
 	/* There before the worker, which then hears of its end before it has looked. */
-	return relay_send(&relay, 0, 90, 100, false) && relay_start(&relay) && CHECK(relay_stop(&relay) == 0) &&
-	       relay_hears(&relay, 0, 90, 100) && relay_hears_nothing(&relay) && identities_hold(&relay, 90);
+	return relay_open(&relay) && relay_send(&relay, 0, 90, 100, false) && relay_brief(&relay) &&
+	       CHECK(relay_stop(&relay) == 0) && relay_hears(&relay, 0, 90, 100) && relay_hears_nothing(&relay) &&
+	       identities_hold(&relay, 90);
 }
 
 static void worker_drains_before_it_ends(void)
 {
 	relay_run(relay_after_the_end_was_announced);
+}
+
+/* As if a predecessor had sent @sent of 90 frames, and counted @counted of these, when it died. */
+static bool leave_over(struct relay *relay, uint64_t sent, uint64_t counted)
+{
+	struct timespec now;
+
+	if (!relay_open(relay) || !relay_send(relay, 0, 90, 100, false))
+		return false;
+	clock_gettime(CLOCK_REALTIME, &now);
+	relay->stats->rings[0].batch_time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	relay->stats->rings[0].frames = counted;
+	return CHECK(write(relay->progress, &sent, sizeof(sent)) == sizeof(sent)) &&
+	       CHECK(mcr_stats_settle(relay->stats, 0, relay->progress) == 0);
+}
+
+static bool move_over_leftovers(void)
+{
+	struct relay relay;
+
+	return leave_over(&relay, 5, 0) && relay_start(&relay) && relay_hears(&relay, 5, 85, 100) &&
+	       CHECK(relay_stop(&relay) == 0) && relay_hears_nothing(&relay) &&
+	       CHECK(relay.stats->worker.recovered == 5) && identities_hold(&relay, 90);
+}
+
+static bool move_over_counted_leftovers(void)
+{
+	struct relay relay;
+
+	return leave_over(&relay, 7, 4) && relay_start(&relay) && relay_hears(&relay, 7, 83, 100) &&
+	       CHECK(relay_stop(&relay) == 0) && CHECK(relay.stats->worker.recovered == 7) &&
+	       identities_hold(&relay, 86);
+}
+
+static bool move_over_leftovers_at_the_end(void)
+{
+	struct relay relay;
+
+	return leave_over(&relay, 9, 0) && relay_brief(&relay) && CHECK(relay_stop(&relay) == 0) &&
+	       relay_hears(&relay, 9, 81, 100) && relay_hears_nothing(&relay) && identities_hold(&relay, 90);
+}
+
+static void leftovers_are_counted_once_and_not_sent(void)
+{
+	relay_run(move_over_leftovers);
+	relay_run(move_over_counted_leftovers);
+	relay_run(move_over_leftovers_at_the_end);
 }
 
 /* Kills workers wherever they happen to be, again and again. */
@@ -235,6 +281,22 @@ static void worker_rests_while_an_interface_is_down(void)
 	relay_run(rest_while_the_interface_is_down);
 }
 
+static bool keep_large_frames(void)
+{
+	struct relay relay;
+
+	/* That the interface was down is what the socket says first; the frames are still there. */
+	return relay_open(&relay) && relay_send(&relay, 0, 40, 600, true) && relay_send(&relay, 40, 30, 600, true) &&
+	       CHECK(relay_set_loopback(false)) && CHECK(relay_set_loopback(true)) && relay_start(&relay) &&
+	       relay_send(&relay, 70, 20, 600, true) && relay_hears(&relay, 0, 90, 600) &&
+	       CHECK(relay_stop(&relay) == 0) && relay_hears_nothing(&relay) && identities_hold(&relay, 90);
+}
+
+static void large_frames_outlast_an_interface_that_was_down(void)
+{
+	relay_run(keep_large_frames);
+}
+
 static bool refuse_to_open(void)
 {
 	uint32_t fanout = 0;
@@ -277,9 +339,11 @@ void mcr_worker_tests(void)
 	RUN(worker_relays_superframes_whole);
 	RUN(worker_counts_what_it_drops);
 	RUN(worker_drains_before_it_ends);
+	RUN(leftovers_are_counted_once_and_not_sent);
 	RUN(successors_lose_and_repeat_nothing);
 	RUN(ended_input_leaves_nothing_behind);
 	RUN(worker_rests_while_an_interface_is_down);
+	RUN(large_frames_outlast_an_interface_that_was_down);
 	RUN(input_that_cannot_receive_is_refused);
 	RUN(worker_that_cannot_obey_says_so_and_ends);
 }
