@@ -16,7 +16,7 @@ struct mcr_parcel {
 /**
  * mcr_channel_take - take one message without waiting.
  *
- * Return: 1; 0: the other end is gone; -EAGAIN: none there; -EBADMSG: not a message of ours (its descriptors are ended).
+ * Return: 1; 0: the other end is gone; -EAGAIN: none there; -EBADMSG: no message of ours (its descriptors are ended).
  */
 int32_t mcr_channel_take(int32_t channel, struct mcr_parcel *parcel);
 

@@ -68,27 +68,27 @@ extern "C" {
 /* ---- why a datagram was not relayed: a closed list ---- */
 
 /*
- * X(name, text, advice). The first half is counted where a datagram is received, the second (from MCR_DROP_NO_INTERFACE)
+ * X(name, text, advice). The first half is counted where a datagram is received, the second, from NO_INTERFACE on,
  * at an output. The order is the ABI.
  */
-#define MCR_DROPS(X)                                                                                                   \
-	X(RING_FULL, "ring_full", "the worker fell behind: more --ring-slots, more --workers, or a quieter core")          \
-	X(TRUNCATED, "truncated", "frames end before their headers do: look at the sender or a tunnel on the way")         \
-	X(COPY_LOST, "copy_lost", "large frames found no room: raise net.core.rmem_max, or run with CAP_NET_ADMIN")        \
-	X(IP_HEADER, "ip_header", "the IPv4 header is malformed: look at the sender")                                      \
-	X(IP_CHECKSUM, "ip_checksum", "the IPv4 header checksum is wrong: look at the sender, cabling and NIC")            \
-	X(IP_LENGTH, "ip_length", "the IPv4 total length and the frame disagree: look at the sender")                      \
-	X(FRAGMENT, "fragment", "fragments that could not be put together again: look for loss before the relay")          \
-	X(NOT_UDP, "not_udp", "not UDP: a rule relays UDP only")                                                           \
-	X(UDP_LENGTH, "udp_length", "the UDP and IPv4 lengths disagree: look at the sender")                               \
-	X(UDP_CHECKSUM, "udp_checksum", "the UDP checksum is wrong: the payload was changed on the way")                   \
-	X(NO_RULE, "no_rule", "no rule for this group and port: normal for a moment after a rule was removed")             \
-	X(NO_INTERFACE, "no_interface", "the output waits for its interface: mcr list shows which")                        \
-	X(SOCKET_FULL, "socket_full", "the output's send buffer is full: the interface is slower than the stream")         \
-	X(NO_BUFFER, "no_buffer", "the output device's queue is full: raise txqueuelen or lower the rate")                 \
-	X(TOO_BIG, "too_big", "larger than the output can carry: raise its MTU")                                           \
-	X(UNREACHABLE, "unreachable", "the output interface is down or has no way to the group: ip link, ip route")        \
-	X(FORBIDDEN, "forbidden", "the kernel forbids the send: look at the firewall's output rules")                      \
+#define MCR_DROPS(X)                                                                                                  \
+	X(RING_FULL, "ring_full", "the worker fell behind: more --ring-slots, more --workers, or a quieter core")     \
+	X(TRUNCATED, "truncated", "frames end before their headers do: look at the sender or a tunnel on the way")    \
+	X(COPY_LOST, "copy_lost", "large frames found no room: raise net.core.rmem_max, or run with CAP_NET_ADMIN")   \
+	X(IP_HEADER, "ip_header", "the IPv4 header is malformed: look at the sender")                                 \
+	X(IP_CHECKSUM, "ip_checksum", "the IPv4 header checksum is wrong: look at the sender, cabling and NIC")       \
+	X(IP_LENGTH, "ip_length", "the IPv4 total length and the frame disagree: look at the sender")                 \
+	X(FRAGMENT, "fragment", "fragments that could not be put together again: look for loss before the relay")     \
+	X(NOT_UDP, "not_udp", "not UDP: a rule relays UDP only")                                                      \
+	X(UDP_LENGTH, "udp_length", "the UDP and IPv4 lengths disagree: look at the sender")                          \
+	X(UDP_CHECKSUM, "udp_checksum", "the UDP checksum is wrong: the payload was changed on the way")              \
+	X(NO_RULE, "no_rule", "no rule for this group and port: normal for a moment after a rule was removed")        \
+	X(NO_INTERFACE, "no_interface", "the output waits for its interface: mcr list shows which")                   \
+	X(SOCKET_FULL, "socket_full", "the output's send buffer is full: the interface is slower than the stream")    \
+	X(NO_BUFFER, "no_buffer", "the output device's queue is full: raise txqueuelen or lower the rate")            \
+	X(TOO_BIG, "too_big", "larger than the output can carry: raise its MTU")                                      \
+	X(UNREACHABLE, "unreachable", "the output interface is down or has no way to the group: ip link, ip route")   \
+	X(FORBIDDEN, "forbidden", "the kernel forbids the send: look at the firewall's output rules")                 \
 	X(SEND_FAILED, "send_failed", "the kernel refused the send for another reason: see the log of the kernel")
 
 #define MCR_DROP_ENUM(name, text, advice) MCR_DROP_##name,
@@ -216,7 +216,7 @@ struct mcr_message {
 	uint32_t uid; /* MCR_KEEP_ID: the supervisor's own */
 	uint32_t gid;
 	int32_t error; /* positive errno */
-	uint32_t coalesce_us; /* pause that lets a batch gather when the rate makes one likely; up to MCR_PAUSE_US_MAX */
+	uint32_t coalesce_us; /* pause that lets a batch gather where one is likely; up to MCR_PAUSE_US_MAX */
 	uint32_t busy_poll_us; /* how long to look for frames before a sleep; up to MCR_PAUSE_US_MAX */
 	uint64_t generation;
 	uint32_t segments_max; /* datagrams of one send; 0: MCR_SEGMENTS_MAX */
@@ -243,7 +243,7 @@ MCR_API uint32_t mcr_abi_version(void);
 /* "0.1.0". Owned by C, valid for ever. */
 MCR_API const char *mcr_version(void);
 
-/* What the last failed call of this thread could not do, and what is wanted. Owned by C, valid until the next failure. */
+/* What the last failed call of this thread could not do, and what is wanted. Owned by C, until the next failure. */
 MCR_API const char *mcr_error(void);
 
 /* The symbol of an errno, "EPERM"; "E<number>" for one without a name here. Valid until the next call. */
@@ -315,7 +315,7 @@ MCR_API int32_t mcr_input_open(uint32_t interface, uint32_t slot_count, uint32_t
  * @rules: those whose input is not @input are passed over.
  *
  * Replaces the filter in force in one step. Where the exact one would be larger than the kernel takes (4096
- * instructions, about 580 groups), it widens to all UDP between the lowest and the highest group; no rule loses anything.
+ * instructions, about 580 groups), it widens to all UDP from the lowest to the highest group; no rule loses anything.
  *
  * VLAN-tagged frames never pass: they belong to the VLAN's own interface.
  *

@@ -31,7 +31,7 @@ struct mcr_frame {
 	uint64_t time_ns; /* kernel receive timestamp, CLOCK_REALTIME */
 };
 
-/* Looks at the slot @ahead slots beyond the cursor. Return: 1 with @frame filled in, 0 when the kernel still owns it. */
+/* Looks at the slot @ahead slots beyond the cursor. Return: 1 with @frame filled in; 0: the kernel still owns it. */
 int mcr_packet_ring_look(const struct mcr_packet_ring *ring, uint32_t ahead, struct mcr_frame *frame);
 
 /* Whether the next slot has a frame. */

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /**
- * mcr_sandbox_enter - give up user, groups, capabilities, their bounding set, new privileges, and all syscalls but those
- * that a worker's loop needs.
+ * mcr_sandbox_enter - give up user, groups, capabilities, their bounding set, new privileges, and all syscalls but
+ * those that a worker's loop needs.
  * @uid, @gid: MCR_KEEP_ID keeps the present one, as does a user namespace that has no other.
  *
  * What is not allowed afterwards ends the process with SIGSYS: the supervisor reports that and starts another.

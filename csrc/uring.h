@@ -52,8 +52,8 @@ static inline uint32_t mcr_request_index(uint64_t user_data, uint32_t position)
 /**
  * mcr_uring_open - make the ring, for the calling thread only, with an empty file table and the restrictions in force.
  *
- * May send to, receive from, poll and write to its registered files, and exchange those; nothing else. Syscalls: io_uring_setup,
- * io_uring_register, mmap, prlimit.
+ * May send to, receive from, poll and write to its registered files, and exchange those; nothing else. Syscalls:
+ * io_uring_setup, io_uring_register, mmap, prlimit.
  *
  * Return: 0; -EPERM or -ENOSYS: io_uring is disabled; -EMFILE: the limit of open files is below @files_max; -ENOMEM.
  */

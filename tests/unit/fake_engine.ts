@@ -120,6 +120,13 @@ export class TestSupervisor implements AsyncDisposable {
   }
 }
 
+/** A line of the supervisor, as far as tests look into it. */
+export interface Reply {
+  readonly jsonrpc: string;
+  readonly id: number | string | null;
+  readonly error?: { readonly code: number; readonly message: string; readonly data: { readonly code: string } };
+}
+
 /** Bytes out, lines in. */
 export class RawPeer implements Disposable {
   readonly stream: Deno.UnixConn;
@@ -137,8 +144,7 @@ export class RawPeer implements Disposable {
   }
 
   /** The next line as JSON; `null` at the end. */
-  // deno-lint-ignore no-explicit-any
-  async receive(): Promise<any> {
+  async receive(): Promise<Reply | null> {
     const line = await this.#lines.next();
     return line.done ? null : JSON.parse(new TextDecoder().decode(line.value));
   }

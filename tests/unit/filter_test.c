@@ -105,9 +105,12 @@ static bool is_well_formed(const struct mcr_filter *filter)
 
 		if (BPF_CLASS(one->code) != BPF_JMP)
 			continue;
-		if (one->code == (BPF_JMP | BPF_JA) ? next + one->k >= filter->count :
-						      next + one->jt >= filter->count || next + one->jf >= filter->count)
+		if (one->code == (BPF_JMP | BPF_JA)) {
+			if (next + one->k >= filter->count)
+				return false;
+		} else if (next + one->jt >= filter->count || next + one->jf >= filter->count) {
 			return false;
+		}
 	}
 	return filter->count > 0 && filter->instructions[filter->count - 1].code == (BPF_RET | BPF_K);
 }

@@ -1,4 +1,4 @@
-/* What this process may do, the interfaces it sees, and the workers it starts: scripts that tell what they were given. */
+/* What this process may do, the interfaces it sees, and the workers it starts: scripts that tell what they got. */
 #include "check.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 import { deepStrictEqual, equal, match } from "node:assert/strict";
 import { answerLine } from "../../control/dispatch.ts";
 import { ControlError, type ErrorCode } from "../../control/error.ts";
+import type { Reply } from "./fake_engine.ts";
 import { formatError, formatResult, type MethodTable, parseReply, RPC_NUMBERS } from "../../control/protocol.ts";
 
 const log: string[] = [];
@@ -63,11 +64,11 @@ const BAD_LINES: readonly [what: string, line: string | Uint8Array, number: numb
 ];
 for (const [what, line, number, id, message] of BAD_LINES) {
   Deno.test(`answerLine() refuses ${what}`, async () => {
-    // deno-lint-ignore no-explicit-any
-    const reply = await answer(line) as any;
-    deepStrictEqual([reply.jsonrpc, reply.id, reply.error.code], ["2.0", id, number]);
-    match(reply.error.message, message);
-    equal(reply.error.data.code, number === -32601 ? "not_found" : "invalid");
+    const reply = await answer(line) as Reply;
+    const { code, message: text, data } = reply.error!;
+    deepStrictEqual([reply.jsonrpc, reply.id, code], ["2.0", id, number]);
+    match(text, message);
+    equal(data.code, number === -32601 ? "not_found" : "invalid");
   });
 }
 

@@ -166,7 +166,8 @@ static void what_a_worker_has_no_use_for_ends_it(void)
 		__NR_openat,	 __NR_socket,  __NR_connect,	    __NR_bind,	  __NR_clone,	    __NR_execve,
 		__NR_ptrace,	 __NR_kill,    __NR_io_uring_setup, __NR_setuid,  __NR_bpf,	    __NR_unshare,
 		__NR_setns,	 __NR_mount,   __NR_setsockopt,	    __NR_dup,	  __NR_read,	    __NR_memfd_create,
-		__NR_pidfd_open, __NR_prctl,   __NR_mprotect,	    __NR_getpid,  __NR_unlinkat,    __NR_sched_setaffinity,
+		__NR_pidfd_open, __NR_prctl,   __NR_mprotect,	    __NR_getpid,  __NR_unlinkat,
+		__NR_sched_setaffinity,
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -250,7 +251,8 @@ static void descriptors_are_closed_from_a_number_on(void)
 	int status = -1;
 
 	if (pid == 0) {
-		const int low = dup2(STDERR_FILENO, 60), high = dup2(STDERR_FILENO, 61), last = dup2(STDERR_FILENO, 900);
+		const int low = dup2(STDERR_FILENO, 60), high = dup2(STDERR_FILENO, 61);
+		const int last = dup2(STDERR_FILENO, 900);
 
 		mcr_sandbox_close_from(61);
 		_exit(low == 60 && high == 61 && last == 900 && fcntl(60, F_GETFD) >= 0 && fcntl(61, F_GETFD) < 0 &&
