@@ -1,4 +1,4 @@
-/* main.c - runs the C unit tests and says how many passed, and how many could not be made; fails when one of them did. */
+/* main.c - runs the C unit tests and says how many passed, and how many could not be made; fails when one did. */
 #include <stdio.h>
 
 #include "check.h"

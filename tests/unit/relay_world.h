@@ -26,7 +26,7 @@ struct relay {
 	int32_t source, sink;
 };
 
-/* Runs a test in a child with a network namespace of its own, whose loopback is up; skips it where there can be none. */
+/* Runs a test in a child with a network namespace of its own, whose loopback is up; skips it where none can be. */
 void relay_run(bool (*test)(void));
 
 /* Opens everything but a worker. */

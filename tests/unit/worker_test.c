@@ -37,7 +37,8 @@ static bool identities_hold(const struct relay *relay, uint64_t received)
 
 static bool relay_datagrams(void)
 {
-	static const uint32_t lengths[] = { 8, 0, 1400, 1400, 1399, 9, 65507, 2100, 1959, 1958, 1957, 100, 0, 0, 30000 };
+	static const uint32_t lengths[] = { 8,    0,    1400, 1400, 1399, 9, 65507, 2100,
+					    1959, 1958, 1957, 100,  0,    0, 30000 };
 	struct relay relay;
 	uint64_t number = 0;
 
