@@ -115,6 +115,9 @@ int32_t mcr_input_open(uint32_t interface, uint32_t slot_count, uint32_t *fanout
 	if (slot_count < MCR_SLOTS_MIN || slot_count > MCR_SLOTS_MAX || (slot_count & (slot_count - 1)))
 		return mcr_fail(EINVAL, "Cannot open a packet ring of %u slots: wanted a power of two from %u to %u",
 				slot_count, MCR_SLOTS_MIN, MCR_SLOTS_MAX);
+	/* The kernel would take it for all of them. */
+	if (interface == 0)
+		return mcr_fail(ENODEV, "Cannot open a packet socket on interface 0: there is none");
 	/* Protocol 0: deaf until bound. */
 	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)

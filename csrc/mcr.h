@@ -128,7 +128,7 @@ struct mcr_ring_stats {
 	uint64_t cursor; /* slots given back to the kernel */
 	uint64_t completed; /* slots whose sends were done when the last worker ended; by mcr_stats_settle() */
 	uint64_t batch_time_ns; /* newest receive timestamp of the batch in flight */
-	uint64_t frames;
+	uint64_t frames; /* slots counted: as the cursor, or ahead of it while a batch is given back */
 	uint64_t reserved[4];
 };
 
@@ -315,7 +315,8 @@ MCR_API int32_t mcr_input_open(uint32_t interface, uint32_t slot_count, uint32_t
  * @rules: those whose input is not @input are passed over.
  *
  * Replaces the filter in force in one step. Where the exact one would be larger than the kernel takes (4096
- * instructions, about 580 groups), it widens to all UDP from the lowest to the highest group; no rule loses anything.
+ * instructions, 510 groups of one port each), it widens to all UDP from the lowest to the highest group; no rule loses
+ * anything.
  *
  * VLAN-tagged frames never pass: they belong to the VLAN's own interface.
  *
@@ -376,7 +377,7 @@ MCR_API int32_t mcr_exclusive_sweep(uint32_t interface);
  * @ttl: 1 to 255.
  * @send_buffer_bytes: wanted room; less without CAP_NET_ADMIN (net.core.wmem_max).
  *
- * Return: descriptor; -ENODEV; -ENETDOWN; -ENETUNREACH; -EADDRNOTAVAIL: interface without an address; -EINVAL.
+ * Return: descriptor; -EADDRNOTAVAIL: interface gone, or without an address; -ENETDOWN; -ENETUNREACH; -EINVAL.
  */
 MCR_API int32_t mcr_output_open(uint32_t interface, const uint8_t *group, uint32_t port, uint32_t ttl,
 				uint32_t send_buffer_bytes);

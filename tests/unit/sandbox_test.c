@@ -184,6 +184,7 @@ static void what_a_worker_needs_works(void)
 		__NR_io_uring_enter, __NR_io_uring_register, __NR_recvfrom,	 __NR_recvmsg, __NR_sendmsg,
 		__NR_getsockopt,     __NR_munmap,	     __NR_fstat,	 __NR_fcntl,   __NR_close,
 		__NR_clock_gettime,  __NR_write,	     __NR_rt_sigprocmask, __NR_gettid, __NR_mmap,
+		__NR_clock_nanosleep,
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)

@@ -305,6 +305,7 @@ static bool refuse_to_open(void)
 	return CHECK(relay_set_loopback(false)) &&
 	       CHECK(mcr_input_open(RELAY_LOOPBACK, RELAY_SLOTS, &fanout) == -ENETDOWN) &&
 	       CHECK(mcr_input_open(99, RELAY_SLOTS, &fanout) == -ENODEV) &&
+	       CHECK(mcr_input_open(0, RELAY_SLOTS, &fanout) == -ENODEV) &&
 	       CHECK(mcr_input_open(RELAY_LOOPBACK, 100, &fanout) == -EINVAL) &&
 	       CHECK(mcr_input_open(RELAY_LOOPBACK, MCR_SLOTS_MIN / 2, &fanout) == -EINVAL) &&
 	       CHECK(mcr_input_open(RELAY_LOOPBACK, MCR_SLOTS_MAX * 2, &fanout) == -EINVAL) && CHECK(fanout == 0);
