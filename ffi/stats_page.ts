@@ -37,7 +37,15 @@ export class StatsPage implements Disposable {
 
   /** A counter of the worker itself. */
   worker(
-    name: "heartbeat_ns" | "generation" | "received" | "received_bytes" | "relayed" | "recovered" | "superframes" | "wakeups",
+    name:
+      | "heartbeat_ns"
+      | "generation"
+      | "received"
+      | "received_bytes"
+      | "relayed"
+      | "recovered"
+      | "superframes"
+      | "wakeups",
   ): number {
     return this.#read(abi.mcr_stats.worker + abi.mcr_worker_stats[name]);
   }
