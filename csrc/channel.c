@@ -72,8 +72,11 @@ int32_t mcr_channel_take(int32_t channel, struct mcr_parcel *parcel)
 	struct msghdr header = {
 		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
 	};
-	const ssize_t length = recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
+	ssize_t length = recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
 
+	/* The other end went with messages unread, which is said once, before what it had to say itself. */
+	if (length < 0 && errno == ECONNRESET)
+		length = recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
 	if (length < 0)
 		return mcr_fail(errno, "Cannot read the control channel: %s", strerror(errno));
 	parcel->fd_count = 0;

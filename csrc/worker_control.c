@@ -187,8 +187,7 @@ int32_t mcr_worker_listen(struct mcr_worker *worker)
 
 		if (taken == -EAGAIN)
 			return 0;
-		/* A supervisor that died with messages unread resets the pair: that is an end like any other. */
-		if (taken == 0 || taken == -ECONNRESET) {
+		if (taken == 0) {
 			worker->is_ending = 1;
 			return 0;
 		}

@@ -125,6 +125,23 @@ static void other_end_gone_is_the_end(void)
 	close_world(&world);
 }
 
+static void last_words_are_heard_though_nobody_listened(void)
+{
+	const struct mcr_message unread = { .type = MCR_MESSAGE_TABLE }, last = { .type = MCR_MESSAGE_FAILED };
+	struct mcr_message taken;
+	struct world world;
+
+	if (!open_world(&world))
+		return;
+	CHECK(mcr_channel_send(world.ends[0], &unread, NULL, 0) == 0);
+	CHECK(mcr_channel_send(world.ends[1], &last, NULL, 0) == 0);
+	close(world.ends[1]);
+	CHECK(mcr_channel_receive(world.ends[0], &taken) == 1 && taken.type == MCR_MESSAGE_FAILED);
+	CHECK(mcr_channel_receive(world.ends[0], &taken) == 0);
+	world.ends[1] = dup(world.file);
+	close_world(&world);
+}
+
 /* Bytes that are no message of ours, with a descriptor beside them. */
 static void send_foreign(const struct world *world, const void *bytes, size_t length)
 {
@@ -218,6 +235,7 @@ void mcr_channel_tests(void)
 	RUN(too_many_descriptors_are_refused_by_the_sender);
 	RUN(nothing_there_is_no_end);
 	RUN(other_end_gone_is_the_end);
+	RUN(last_words_are_heard_though_nobody_listened);
 	RUN(foreign_message_is_refused_and_its_descriptors_ended);
 	RUN(supervisor_keeps_no_descriptor_of_a_worker);
 	RUN(text_always_ends);
