@@ -21,8 +21,13 @@ static const struct io_uring_restriction restrictions[] = {
 
 static int32_t ring_fail(int error, const char *step)
 {
-	const char *advice = error == EPERM || error == ENOSYS ? "; is kernel.io_uring_disabled set?" : "";
+	const char *advice = "";
 
+	if (error == EPERM || error == ENOSYS)
+		advice = "; is kernel.io_uring_disabled set?";
+	/* Of a user without CAP_IPC_LOCK: 400 KiB each on Linux 6.18, and those of the dead for a moment more. */
+	if (error == ENOMEM)
+		advice = "; its rings count against the limit of locked memory (ulimit -l)";
 	return mcr_fail(error, "Cannot %s: %s%s", step, strerror(error), advice);
 }
 

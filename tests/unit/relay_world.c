@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -26,6 +27,7 @@
 #define SINK_PORT 6000u
 #define ANSWER_MS 5000u
 #define EXIT_SKIP 77
+#define ATTEMPTS 100u
 #define PAYLOAD_BYTES_MAX 65507u
 
 static uint8_t payloads[PAYLOAD_BYTES_MAX];
@@ -150,29 +152,35 @@ bool relay_tell(const struct relay *relay, enum mcr_message_type type, const int
 	return CHECK(mcr_channel_send(relay->channel, &message, fds, fd_count) == 0);
 }
 
-bool relay_answers(const struct relay *relay, enum mcr_message_type type)
+/* The worker's next message. Return: false when there is none. */
+static bool hear(const struct relay *relay, struct mcr_message *message)
 {
-	struct mcr_message message = { 0 };
 	uint8_t ready;
 
 	return CHECK(mcr_poll(&relay->channel, 1, ANSWER_MS, &ready) == 1) &&
-	       CHECK(mcr_channel_receive(relay->channel, &message) == 1) && CHECK(message.type == type);
+	       CHECK(mcr_channel_receive(relay->channel, message) == 1);
 }
 
-bool relay_brief(struct relay *relay)
+bool relay_answers(const struct relay *relay, enum mcr_message_type type)
+{
+	struct mcr_message message = { 0 };
+
+	return hear(relay, &message) && CHECK(message.type == type);
+}
+
+/* Input, output and table. */
+static bool tell_work(const struct relay *relay)
 {
 	const int32_t input[2] = { relay->input, relay->progress };
 
-	return relay_fork(relay) && relay_tell(relay, MCR_MESSAGE_START, &relay->page, 1) &&
-	       relay_tell(relay, MCR_MESSAGE_INPUT, input, 2) &&
+	return relay_tell(relay, MCR_MESSAGE_INPUT, input, 2) &&
 	       relay_tell(relay, MCR_MESSAGE_OUTPUTS, &relay->output, 1) &&
 	       relay_tell(relay, MCR_MESSAGE_TABLE, &relay->table, 1);
 }
 
-bool relay_start(struct relay *relay)
+bool relay_brief(struct relay *relay)
 {
-	return relay_brief(relay) && relay_answers(relay, MCR_MESSAGE_READY) &&
-	       relay_answers(relay, MCR_MESSAGE_ACKNOWLEDGE);
+	return relay_fork(relay) && relay_tell(relay, MCR_MESSAGE_START, &relay->page, 1) && tell_work(relay);
 }
 
 static int wait_for_worker(struct relay *relay)
@@ -187,6 +195,26 @@ int relay_stop(struct relay *relay)
 {
 	close(relay->channel);
 	return wait_for_worker(relay);
+}
+
+bool relay_start(struct relay *relay)
+{
+	const struct timespec backoff = { .tv_nsec = 20000000 };
+	struct mcr_message message = { 0 };
+
+	/* The kernel takes its time to free the rings of the dead, which count against a user's locked memory. */
+	for (uint32_t attempt = 0; attempt < ATTEMPTS; attempt++) {
+		if (!relay_fork(relay) || !relay_tell(relay, MCR_MESSAGE_START, &relay->page, 1) ||
+		    !hear(relay, &message))
+			return false;
+		if (message.type == MCR_MESSAGE_READY)
+			return tell_work(relay) && relay_answers(relay, MCR_MESSAGE_ACKNOWLEDGE);
+		if (!CHECK(message.type == MCR_MESSAGE_FAILED && message.error == ENOMEM) ||
+		    !CHECK(relay_stop(relay) == 1))
+			return false;
+		nanosleep(&backoff, NULL);
+	}
+	return CHECK(message.type == MCR_MESSAGE_READY);
 }
 
 bool relay_kill(struct relay *relay)

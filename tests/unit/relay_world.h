@@ -38,10 +38,10 @@ int32_t relay_open_source(uint16_t port);
 /* Opens the input, as a supervisor does: its counts begin at zero. */
 bool relay_open_input(struct relay *relay);
 
-/* Starts a worker and tells it everything. */
+/* Starts a worker and tells it everything at once. */
 bool relay_brief(struct relay *relay);
 
-/* The same, and waits until it has acknowledged. */
+/* Starts a worker, and waits until it has acknowledged all that it was told. */
 bool relay_start(struct relay *relay);
 
 /* Starts a worker that is told nothing. */
