@@ -17,7 +17,10 @@ static struct mcr_bucket *buckets_of(const struct mcr_table *table)
 	return (struct mcr_bucket *)(uintptr_t)(table + 1);
 }
 
-/* Groups differ in few bits, mostly the low ones: the multiplications spread those over the high half of the word. */
+/*
+ * Groups differ in few bits, and those lie in the topmost byte of the word: a multiplication carries bits upwards only, so
+ * they are folded down before each (the finalizer of MurmurHash3).
+ */
 static uint32_t key_hash(uint32_t input, const uint8_t *group, uint32_t port)
 {
 	uint64_t high, low;
@@ -26,7 +29,10 @@ static uint32_t key_hash(uint32_t input, const uint8_t *group, uint32_t port)
 	memcpy(&low, group + 8, sizeof(low));
 	low ^= high * 0x9e3779b97f4a7c15ull;
 	low += ((uint64_t)input << 32 | port) * 0xc2b2ae3d27d4eb4full;
-	low *= 0x9e3779b97f4a7c15ull;
+	low ^= low >> 33;
+	low *= 0xff51afd7ed558ccdull;
+	low ^= low >> 33;
+	low *= 0xc4ceb9fe1a85ec53ull;
 	return (uint32_t)(low >> 32);
 }
 

@@ -1,6 +1,7 @@
 /* The route table against a list that is searched from the front, and what makes a table refused. */
 #include "check.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -124,6 +125,44 @@ static void lookups_agree_with_a_linear_search(void)
 	close(fd);
 	free(rules);
 	free(outputs);
+}
+
+/* Taken buckets in a row, at most: what the worst lookup has to go through. */
+static uint32_t longest_stretch(const struct mcr_table *table)
+{
+	const struct mcr_bucket *buckets = (const void *)(table + 1);
+	uint32_t longest = 0, stretch = 0;
+
+	/* Twice round: a stretch may go over the end. */
+	for (uint32_t i = 0; i < 2 * table->bucket_count; i++) {
+		stretch = buckets[i % table->bucket_count].port ? stretch + 1 : 0;
+		longest = stretch > longest ? stretch : longest;
+	}
+	return longest;
+}
+
+/* As groups are given out: one after the other, in any byte of the address. */
+static void neighbouring_groups_do_not_crowd(void)
+{
+	for (uint32_t shift = 0; shift <= 12; shift += 4) {
+		struct mcr_rule *rules = calloc(MODEL_RULES, sizeof(*rules));
+		const struct mcr_table *table;
+		int32_t fd;
+
+		for (uint32_t i = 0; i < MODEL_RULES; i++) {
+			const uint32_t group = htonl(0xe0000000u | i << shift);
+
+			rules[i] = (struct mcr_rule){ .group = { [10] = 0xff, [11] = 0xff }, .port = 5000 };
+			memcpy(rules[i].group + 12, &group, sizeof(group));
+		}
+		fd = mcr_table_compile(1, rules, MODEL_RULES, NULL, 0);
+		if (CHECK(fd >= 0) && CHECK(mcr_table_map(fd, &table) == 0)) {
+			CHECK(longest_stretch(table) < 64);
+			munmap((void *)(uintptr_t)table, table->bytes);
+		}
+		close(fd);
+		free(rules);
+	}
 }
 
 static void empty_table_routes_nothing(void)
@@ -284,6 +323,7 @@ static void what_is_no_sealed_whole_table_is_refused(void)
 void mcr_route_tests(void)
 {
 	RUN(lookups_agree_with_a_linear_search);
+	RUN(neighbouring_groups_do_not_crowd);
 	RUN(empty_table_routes_nothing);
 	RUN(same_key_twice_is_refused);
 	RUN(what_is_beyond_a_limit_is_refused);
