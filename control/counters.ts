@@ -65,7 +65,9 @@ export class Counters {
   /** What has been counted for a rule. */
   read(rule: Rule, slots: RuleSlots): RuleCounters {
     const histogram = emptyHistogram();
-    for (const page of this.#pages) page.addLatency(slots.rule, histogram);
+    for (const page of this.#pages) {
+      if (page.rule(slots.rule, "received") > 0) page.addLatency(slots.rule, histogram);
+    }
     const latency = latencyOf(histogram);
     const sum = (name: "received" | "received_bytes" | "relayed"): number =>
       total(this.#pages, (page) => page.rule(slots.rule, name));

@@ -26,6 +26,8 @@ export class InputSet implements Disposable {
   readonly #slots = new Slots(MCR_INPUTS_MAX, "input interfaces");
   readonly #inputs = new Map<number, Input>();
   readonly #memberships = new Memberships();
+  /** Rules that need a membership, by interface and group. */
+  readonly #users = new Map<string, number>();
   readonly #slotCount: number;
   readonly #pages: readonly StatsPage[];
   readonly #offload: OffloadSet;
@@ -80,12 +82,21 @@ export class InputSet implements Disposable {
     }
   }
 
-  /** Joins a group on an input's interface. */
-  join(interfaceIndex: number, group: string): void {
-    this.#memberships.join(interfaceIndex, group);
+  /** Joins a group on an input's interface, for one rule more. */
+  join({ interfaceIndex }: Input, group: string): void {
+    const key = `${interfaceIndex} ${group}`, users = this.#users.get(key) ?? 0;
+    if (users === 0) this.#memberships.join(interfaceIndex, group);
+    this.#users.set(key, users + 1);
   }
 
-  leave(interfaceIndex: number, group: string): void {
+  /** Leaves it when no rule is left that needs it. */
+  leave({ interfaceIndex }: Input, group: string): void {
+    const key = `${interfaceIndex} ${group}`, users = this.#users.get(key)! - 1;
+    if (users > 0) {
+      this.#users.set(key, users);
+      return;
+    }
+    this.#users.delete(key);
     this.#memberships.leave(interfaceIndex, group);
   }
 

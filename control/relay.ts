@@ -9,14 +9,12 @@ import { InterfaceWatch, listInterfaces } from "../ffi/interfaces.ts";
 import type { NetworkInterface } from "../ffi/interfaces.ts";
 import { Poller } from "../ffi/poller.ts";
 import { packRules } from "../ffi/route_table.ts";
-import type { NumberedRule } from "../ffi/route_table.ts";
+import type { PackedRules } from "../ffi/route_table.ts";
 import { availableCores, CAP_NET_ADMIN, CAP_NET_RAW, hasCapability, raiseFilesLimit } from "../ffi/system.ts";
 import { Counters, readWorkers } from "./counters.ts";
-import type { RuleSlots } from "./counters.ts";
 import type { Engine, RulePlacement } from "./engine.ts";
 import { messageOf } from "./error.ts";
 import { ExclusiveSet } from "./exclusive_set.ts";
-import type { ExclusiveRules } from "./exclusive_set.ts";
 import { InputSet } from "./input_set.ts";
 import type { Input } from "./input_set.ts";
 import type { Log } from "./log.ts";
@@ -24,6 +22,19 @@ import type { InterfaceStatus, Rule, RuleOutput, Stats, WorkerStatus } from "./m
 import { OffloadSet } from "./offload_set.ts";
 import { descriptorsOf, OutputSet } from "./output_set.ts";
 import type { OutputSocket } from "./output_set.ts";
+import {
+  compare,
+  exclusiveRules,
+  isKept,
+  isNewExclusive,
+  isSamePlaced,
+  type Listening,
+  numberedRules,
+  type Placed,
+  type PlacedOutput,
+  type PlacedRules,
+  placeRule,
+} from "./placed.ts";
 import type { Profile } from "./profile.ts";
 import { chooseCores, workerIdentity } from "./worker_place.ts";
 import { WorkerPool } from "./worker_pool.ts";
@@ -51,21 +62,14 @@ export interface RelayOptions {
   readonly log: Log;
 }
 
-/** A rule with what it relays by. */
-interface Placed extends RulePlacement {
-  readonly rule: Rule;
-  readonly slots: RuleSlots;
-  /** Absent while its input interface is missing. */
-  readonly input: Input | undefined;
-  /** In the order of the rule's outputs; undefined while the interface is missing. */
-  readonly outputs: readonly ({ readonly socket: OutputSocket; readonly segmentMax: number } | undefined)[];
-}
-
-/** What stays as it is when a change fails. */
+/** A change that is prepared, and can still be given up. */
 interface Draft {
-  readonly placed: ReadonlyMap<string, Placed>;
+  readonly placed: PlacedRules;
   readonly opened: { readonly inputs: readonly Input[]; readonly outputs: readonly OutputSocket[] };
 }
+
+/** Interfaces that can be used, by name. */
+type Usable = Map<string, NetworkInterface>;
 
 /** The real engine. */
 export class Relay implements Engine {
@@ -77,7 +81,9 @@ export class Relay implements Engine {
   readonly #outputs = new OutputSet();
   readonly #exclusive: ExclusiveSet;
   readonly #counters: Counters;
-  #placed: ReadonlyMap<string, Placed> = new Map();
+  #placed: PlacedRules = new Map();
+  /** The interfaces that those were placed by, as text. */
+  #placedBy = "";
   /** Settles when the last change has been made or has failed. */
   #lastChange: Promise<unknown> = Promise.resolve();
   #isRefreshDue = false;
@@ -188,25 +194,26 @@ export class Relay implements Engine {
     using undo = new DisposableStack();
     const before = this.#placed;
     const { placed, opened } = this.#draft(rules, undo);
-    if (isSame(before, placed)) return;
-    const packed = packRules(numbered([...placed.values()]));
-    const kept = packRules(numbered([...placed.values()].filter((one) => isKept(before, one))));
-
-    const groups = groupsOf(placed), oldGroups = groupsOf(before);
-    for (const { input, group } of minus(groups, oldGroups)) {
-      this.#inputs.join(input.interfaceIndex, group);
-      undo.defer(() => this.#inputs.leave(input.interfaceIndex, group));
+    const change = compare(before, placed);
+    if (change === undefined) return;
+    const { gone, lost, gained } = change;
+    for (const { input, rule } of gained) {
+      this.#inputs.join(input, rule.input.group);
+      undo.defer(() => this.#inputs.leave(input, rule.input.group));
     }
-    const exclusive = exclusiveOf(placed, () => true);
-    undo.defer(() => this.#exclusive.apply(exclusiveOf(before, () => true)));
+    undo.defer(() => this.#exclusive.apply(exclusiveRules(before, () => true)));
     // What the rest of the host is to get again it gets while it is still relayed; what it is to get no more it loses
     // when the workers relay it. A new rule's interface shows already that it can have a filter.
     this.#exclusive.apply(
-      exclusiveOf(placed, (one) => isKept(before, one)),
-      (input) => placed.values().some((one) => one.input === input && isNewExclusive(before, one.rule)),
+      exclusiveRules(placed, (one) => isKept(before, one)),
+      (input) => gained.some((one) => one.input === input && isNewExclusive(before, one.rule)),
     );
     // Narrow before the workers forget a rule, widen after they know one: nothing arrives that nobody wants.
-    for (const input of this.#inputs) this.#inputs.filter(input, kept);
+    if (lost.length > 0) {
+      const kept = [...placed.values()].filter((one) => isKept(before, one));
+      this.#filter(lost, packRules(numberedRules(kept)));
+    }
+    const packed = packRules(numberedRules(placed.values()));
     await this.#pool.deliver({
       inputs: new Map(opened.inputs.map(({ index, sockets }) => [index, sockets])),
       outputs: descriptorsOf(opened.outputs),
@@ -214,40 +221,40 @@ export class Relay implements Engine {
     });
     this.#placed = placed;
     undo.move();
-    for (const input of this.#inputs) this.#inputs.filter(input, packed);
-    this.#exclusive.apply(exclusive);
-    for (const { input, group } of minus(oldGroups, groups)) this.#inputs.leave(input.interfaceIndex, group);
-    this.#retire(before, placed);
+    this.#filter(gained, packed);
+    this.#exclusive.apply(exclusiveRules(placed, () => true));
+    for (const { input, rule } of lost) this.#inputs.leave(input, rule.input.group);
+    this.#retire(gone);
+  }
+
+  /** Sets the kernel filters of the inputs of some rules. */
+  #filter(changed: readonly Listening[], rules: PackedRules): void {
+    for (const input of new Set(changed.map(({ input }) => input))) this.#inputs.filter(input, rules);
   }
 
   /** Opens what the rules need beside what is there, to be closed again by `undo`. */
   #draft(rules: readonly Rule[], undo: DisposableStack): Draft {
-    const usable = new Map(listInterfaces().filter(({ up }) => up).map((one) => [one.name, one]));
+    const interfaces = listInterfaces().filter(({ up }) => up);
+    const usable = new Map(interfaces.map((one) => [one.name, one]));
     const opened = { inputs: [] as Input[], outputs: [] as OutputSocket[] };
+    const before = this.#placedBy, now = JSON.stringify(interfaces);
+    this.#placedBy = now;
+    undo.defer(() => this.#placedBy = before);
     const place = (rule: Rule): Placed => {
       const old = this.#placed.get(rule.id);
+      if (old?.rule === rule && before === now) return old;
       const isKept = old !== undefined && old.rule.outputs === rule.outputs;
       const slots = isKept ? old.slots : this.#counters.take(rule);
       if (!isKept) undo.defer(() => this.#counters.cancel(slots));
       const input = this.#input(rule, usable, opened.inputs, undo);
       const outputs = rule.outputs.map((output) => this.#output(output, usable, opened.outputs, undo));
-      const missing = [
-        ...(input === undefined ? [rule.input.interface] : []),
-        ...rule.outputs.filter((_, i) => outputs[i] === undefined).map((output) => output.interface),
-      ];
-      return {
-        rule,
-        slots,
-        input,
-        outputs,
-        state: missing.length === 0 ? "active" : "pending",
-        waiting_for: [...new Set(missing)],
-      };
+      const placed = placeRule(rule, slots, input, outputs);
+      return old !== undefined && isSamePlaced(old, placed) ? old : placed;
     };
     return { placed: new Map(rules.map((rule) => [rule.id, place(rule)])), opened };
   }
 
-  #input(rule: Rule, usable: Map<string, NetworkInterface>, opened: Input[], undo: DisposableStack): Input | undefined {
+  #input(rule: Rule, usable: Usable, opened: Input[], undo: DisposableStack): Input | undefined {
     const via = usable.get(rule.input.interface);
     if (via === undefined) return undefined;
     const known = this.#inputs.get(via.index);
@@ -264,10 +271,10 @@ export class Relay implements Engine {
 
   #output(
     output: RuleOutput,
-    usable: ReadonlyMap<string, NetworkInterface>,
+    usable: Usable,
     opened: OutputSocket[],
     undo: DisposableStack,
-  ): Placed["outputs"][number] {
+  ): PlacedOutput | undefined {
     const via = usable.get(output.interface);
     if (via === undefined) return undefined;
     const ttl = output.ttl ?? this.#options.ttl;
@@ -281,13 +288,14 @@ export class Relay implements Engine {
     return { socket, segmentMax: Math.max(0, via.mtu - HEADER_BYTES) };
   }
 
-  /** Closes what only the old rules needed, now that no table names it. */
-  #retire(before: ReadonlyMap<string, Placed>, placed: ReadonlyMap<string, Placed>): void {
+  /** Closes what only entries that are gone needed, now that no table names it. */
+  #retire(gone: readonly Placed[]): void {
     this.#inputs.settle();
     this.#outputs.settle();
     this.#counters.settle();
-    const inputs = new Set([...placed.values()].map(({ input }) => input));
-    const outputs = new Set([...placed.values()].flatMap((rule) => rule.outputs.map((output) => output?.socket)));
+    if (gone.length === 0) return;
+    const inputs = new Set([...this.#placed.values()].map(({ input }) => input));
+    const outputs = new Set([...this.#placed.values()].flatMap((one) => one.outputs.map((output) => output?.socket)));
     const oldInputs = [...this.#inputs].filter((input) => !inputs.has(input));
     const oldOutputs = [...this.#outputs].filter((output) => !outputs.has(output));
     this.#pool.retire({
@@ -296,8 +304,8 @@ export class Relay implements Engine {
     });
     for (const input of oldInputs) this.#inputs.close(input);
     for (const output of oldOutputs) this.#outputs.close(output);
-    for (const { rule, slots } of before.values()) {
-      if (placed.get(rule.id)?.slots !== slots) this.#counters.release(slots);
+    for (const { rule, slots } of gone) {
+      if (this.#placed.get(rule.id)?.slots !== slots) this.#counters.release(slots);
     }
   }
 
@@ -322,67 +330,4 @@ function unlessNotReady<Opened>(open: () => Opened): Opened | undefined {
     if (error instanceof NativeError && NOT_READY.includes(error.code)) return undefined;
     throw error;
   }
-}
-
-function rawOf(output: OutputSocket | undefined): { readonly socket: number; readonly header: Uint8Array } | undefined {
-  return output?.raw && { socket: output.raw.index, header: output.raw.header };
-}
-
-/** The rules that workers are told of: those with an input. */
-function numbered(placed: readonly Placed[]): NumberedRule[] {
-  return placed.flatMap(({ rule, input, slots, outputs }) =>
-    input === undefined ? [] : [{
-      group: rule.input.group,
-      port: rule.input.port,
-      input: input.index,
-      stats: slots.rule,
-      outputs: outputs.map((output, i) => ({
-        socket: output?.socket.index,
-        stats: slots.outputs[i]!,
-        segmentMax: output?.segmentMax ?? 0,
-        raw: rawOf(output?.socket),
-      })),
-    }]
-  );
-}
-
-/** Whether a rule has been relayed from the same input before. */
-function isKept(before: ReadonlyMap<string, Placed>, { rule, input }: Placed): boolean {
-  return before.get(rule.id)?.input === input;
-}
-
-function isNewExclusive(before: ReadonlyMap<string, Placed>, { id, input }: Rule): boolean {
-  return input.exclusive === true && !before.has(id);
-}
-
-/** The inputs that have exclusive rules, with those of them that are wanted. */
-function exclusiveOf(placed: ReadonlyMap<string, Placed>, isWanted: (one: Placed) => boolean): ExclusiveRules {
-  const all = [...placed.values()].filter(({ rule, input }) => rule.input.exclusive && input !== undefined);
-  const byInput = Map.groupBy(all, ({ input }) => input!);
-  return new Map([...byInput].map(([input, rules]) => [input, numbered(rules.filter(isWanted))]));
-}
-
-/** The groups that rules need joined, by input and group. */
-function groupsOf(
-  placed: ReadonlyMap<string, Placed>,
-): Map<string, { readonly input: Input; readonly group: string }> {
-  const groups = new Map<string, { readonly input: Input; readonly group: string }>();
-  for (const { input, rule: { input: { group } } } of placed.values()) {
-    if (input !== undefined) groups.set(`${input.interfaceIndex} ${group}`, { input, group });
-  }
-  return groups;
-}
-
-function minus<Value>(left: ReadonlyMap<string, Value>, right: ReadonlyMap<string, Value>): Value[] {
-  return [...left].filter(([key]) => !right.has(key)).map(([, value]) => value);
-}
-
-function isSame(left: ReadonlyMap<string, Placed>, right: ReadonlyMap<string, Placed>): boolean {
-  return left.size === right.size && [...left.values()].every((old) => {
-    const now = right.get(old.rule.id);
-    return now !== undefined && now.input === old.input && now.slots === old.slots &&
-      now.outputs.every((output, i) =>
-        output?.socket === old.outputs[i]?.socket && output?.segmentMax === old.outputs[i]?.segmentMax
-      );
-  });
 }

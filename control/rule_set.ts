@@ -18,10 +18,10 @@ const PLACES_SHOWN_MAX = 16;
 export class RuleSet implements Iterable<Rule> {
   static readonly EMPTY: RuleSet = new RuleSet(new Map(), new Map());
 
-  readonly #rules: ReadonlyMap<string, Rule>;
-  readonly #idsByName: ReadonlyMap<string, string>;
+  readonly #rules: Map<string, Rule>;
+  readonly #idsByName: Map<string, string>;
 
-  private constructor(rules: ReadonlyMap<string, Rule>, idsByName: ReadonlyMap<string, string>) {
+  private constructor(rules: Map<string, Rule>, idsByName: Map<string, string>) {
     this.#rules = rules;
     this.#idsByName = idsByName;
   }
@@ -45,29 +45,50 @@ export class RuleSet implements Iterable<Rule> {
 
   /** The set with one rule more. */
   add(spec: RuleSpec): RuleSet {
+    const set = this.#copy();
+    set.#insert(spec);
+    return set;
+  }
+
+  /** The set with all those rules that `add` in turn would take; `refuse` is told of the others. */
+  addAll<Source extends { readonly spec: RuleSpec }>(
+    sources: readonly Source[],
+    refuse: (source: Source, error: unknown) => void,
+  ): RuleSet {
+    const set = this.#copy();
+    for (const source of sources) {
+      try {
+        set.#insert(source.spec);
+      } catch (error) {
+        refuse(source, error);
+      }
+    }
+    return set;
+  }
+
+  #copy(): RuleSet {
+    return new RuleSet(new Map(this.#rules), new Map(this.#idsByName));
+  }
+
+  /** Only on a set that nobody else has yet. */
+  #insert(spec: RuleSpec): void {
     const rule: Rule = { id: ruleId(spec.input), ...spec };
     if (this.#rules.size >= RULES_MAX) {
       throw new ControlError("limit", `Cannot add rule ${rule.id}: there are ${RULES_MAX} rules, the limit`);
     }
     this.#refuseDuplicate(rule);
     this.#refuseLoop(rule);
-    const rules = new Map(this.#rules).set(rule.id, rule);
-    return new RuleSet(rules, rule.name === undefined ? this.#idsByName : this.#withName(rule.name, rule.id));
+    this.#rules.set(rule.id, rule);
+    if (rule.name !== undefined) this.#idsByName.set(rule.name, rule.id);
   }
 
   /** The set without the rule of this id or name. */
   remove(idOrName: string): RuleSet {
     const rule = this.get(idOrName);
-    const rules = new Map(this.#rules);
-    rules.delete(rule.id);
-    if (rule.name === undefined) return new RuleSet(rules, this.#idsByName);
-    const idsByName = new Map(this.#idsByName);
-    idsByName.delete(rule.name);
-    return new RuleSet(rules, idsByName);
-  }
-
-  #withName(name: string, id: string): ReadonlyMap<string, string> {
-    return new Map(this.#idsByName).set(name, id);
+    const set = this.#copy();
+    set.#rules.delete(rule.id);
+    if (rule.name !== undefined) set.#idsByName.delete(rule.name);
+    return set;
   }
 
   #refuseDuplicate(rule: Rule): void {

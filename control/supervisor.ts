@@ -8,7 +8,7 @@ import { takeNothing } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { ControlError, messageOf } from "./error.ts";
 import type { Log } from "./log.ts";
-import type { Rule, RuleStatus } from "./model.ts";
+import type { Rule, RuleSpec, RuleStatus } from "./model.ts";
 import type { MethodTable } from "./protocol.ts";
 import { parseRuleReference, parseRuleSpec, ruleId } from "./rule.ts";
 import { RuleSet } from "./rule_set.ts";
@@ -22,6 +22,13 @@ export interface SupervisorOptions {
   readonly abi: number;
 }
 
+/** A rule that is asked for, and whom to answer. */
+interface Addition {
+  readonly spec: RuleSpec;
+  readonly resolve: (status: RuleStatus) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** Answers the methods of the control socket out of one rule set and one engine. Does not own the engine. */
 export class Supervisor {
   readonly #engine: Engine;
@@ -31,6 +38,8 @@ export class Supervisor {
   #rules = RuleSet.EMPTY;
   /** The rule being removed: no longer shown, for the engine may have forgotten it before it says so. */
   #leaving: string | null = null;
+  /** Additions that wait for the changes before them: made together, since the engine takes any number at the price of one. */
+  #additions: Addition[] | undefined;
   /** Settles when the last change asked for has been made or refused. */
   #lastChange: Promise<unknown> = Promise.resolve();
 
@@ -65,24 +74,62 @@ export class Supervisor {
     return this.#status(rule);
   }
 
-  async #addRule(params: unknown): Promise<RuleStatus> {
-    const spec = parseRuleSpec(params);
-    const id = ruleId(spec.input);
-    return await this.#change(async () => {
-      await this.#apply(this.#rules.add(spec), `Cannot add rule ${id}`);
-      const status = this.#status(this.#rules.get(id));
-      const waiting = status.waiting_for.length === 0 ? "" : `, waiting for ${status.waiting_for.join(", ")}`;
-      this.#log(`rule ${id} added, ${status.state}${waiting}`);
-      return status;
+  #addRule(params: unknown): Promise<RuleStatus> {
+    const addition = { spec: parseRuleSpec(params), ...Promise.withResolvers<RuleStatus>() };
+    if (this.#additions === undefined) {
+      const additions: Addition[] = [];
+      this.#additions = additions;
+      this.#change(() => {
+        if (this.#additions === additions) this.#additions = undefined;
+        return this.#addRules(additions);
+      });
+    }
+    this.#additions.push(addition);
+    return addition.promise;
+  }
+
+  /** Makes additions in one step; where the engine fails that, one by one, so that each gets its own answer. */
+  async #addRules(additions: readonly Addition[]): Promise<void> {
+    const accepted = new Set(additions);
+    const rules = this.#rules.addAll(additions, (addition, error) => {
+      accepted.delete(addition);
+      addition.reject(error);
     });
+    if (accepted.size === 0) return;
+    try {
+      await this.#engine.apply([...rules]);
+    } catch (error) {
+      for (const one of accepted) {
+        if (accepted.size > 1) await this.#addRules([one]);
+        else one.reject(this.#failure(`add rule ${idOf(one)}`, error));
+      }
+      return;
+    }
+    this.#rules = rules;
+    for (const one of accepted) {
+      const status = this.#status(rules.get(idOf(one)));
+      const waiting = status.waiting_for.length === 0 ? "" : `, waiting for ${status.waiting_for.join(", ")}`;
+      this.#log(`rule ${status.id} added, ${status.state}${waiting}`);
+      one.resolve(status);
+    }
   }
 
   async #removeRule(params: unknown): Promise<{ readonly id: string }> {
     const reference = parseRuleReference(params);
+    // What is added from now on is added after.
+    this.#additions = undefined;
     return await this.#change(async () => {
       const { id } = this.#rules.get(reference);
       this.#leaving = id;
-      await this.#apply(this.#rules.remove(id), `Cannot remove rule ${id}`).finally(() => this.#leaving = null);
+      const rules = this.#rules.remove(id);
+      try {
+        await this.#engine.apply([...rules]);
+      } catch (error) {
+        throw this.#failure(`remove rule ${id}`, error);
+      } finally {
+        this.#leaving = null;
+      }
+      this.#rules = rules;
       this.#log(`rule ${id} removed`);
       return { id };
     });
@@ -95,21 +142,20 @@ export class Supervisor {
     return change;
   }
 
-  async #apply(rules: RuleSet, failure: string): Promise<void> {
-    try {
-      await this.#engine.apply([...rules]);
-    } catch (error) {
-      const message = `${failure}: ${messageOf(error)}`;
-      this.#log(message, "error");
-      throw new ControlError("failed", message);
-    }
-    this.#rules = rules;
+  #failure(what: string, error: unknown): ControlError {
+    const message = `Cannot ${what}: ${messageOf(error)}`;
+    this.#log(message, "error");
+    return new ControlError("failed", message);
   }
 
   #status(rule: Rule): RuleStatus {
     const { state, waiting_for } = this.#engine.placement(rule.id);
     return { ...rule, state, waiting_for };
   }
+}
+
+function idOf({ spec }: Addition): string {
+  return ruleId(spec.input);
 }
 
 /** A method that takes no parameters. */

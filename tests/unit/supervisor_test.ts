@@ -38,7 +38,7 @@ Deno.test("rule.add accepts a rule whose interface is missing, as pending", asyn
   deepStrictEqual(log, [`rule ${A} added, pending, waiting for eth0`]);
 });
 
-Deno.test("changes are made one at a time, in the order in which they were asked for", async () => {
+Deno.test("changes are made in the order in which they were asked for, additions in a row as one", async () => {
   const { engine, methods } = setUp();
   const gate = Promise.withResolvers<void>();
   engine.gate = gate.promise;
@@ -51,7 +51,16 @@ Deno.test("changes are made one at a time, in the order in which they were asked
   deepStrictEqual(await methods["rule.list"]({}), { rules: [] });
   gate.resolve();
   await Promise.all(changes);
-  deepStrictEqual(engine.applied, [[A], [A, B], [B], [B, A]]);
+  deepStrictEqual(engine.applied, [[A, B], [B], [B, A]]);
+});
+
+Deno.test("additions that fail as one are made one by one, and each gets its own answer", async () => {
+  const { engine, methods } = setUp();
+  engine.failure = new Error("Cannot join: no buffer space");
+  const outputs = ["239.2.2.2:1:eth1", "239.2.2.2:2:eth1"] as const;
+  const added = await Promise.all([methods["rule.add"](rule(A, outputs[0])), methods["rule.add"](rule(B, outputs[1]))]);
+  deepStrictEqual(added.map(({ id }) => id), [A, B]);
+  deepStrictEqual(engine.applied, [[A], [A, B]]);
 });
 
 Deno.test("two that add the same rule at once: the second is refused", async () => {
@@ -86,7 +95,7 @@ Deno.test("a rule is not shown while it is being removed, and again when that fa
   engine.failure = new Error("worker 0 does not answer");
   const removing = methods["rule.remove"]({ id: A });
   // The engine gets the new rules before the next turn of the event loop.
-  await Promise.resolve();
+  await new Promise((resolve) => setTimeout(resolve));
   const ids = async (): Promise<string[]> => (await methods["rule.list"]({})).rules.map(({ id }) => id);
   deepStrictEqual(await ids(), [B]);
   throws(() => methods["rule.get"]({ id: A }), { code: "not_found", message: /it is being removed/ });
