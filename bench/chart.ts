@@ -6,7 +6,7 @@
  */
 import { round } from "./number.ts";
 import { PEER_NAMES, type PeerName } from "./peer.ts";
-import type { Report, Row } from "./report.ts";
+import { comparedCell, type Report, type Row } from "./report.ts";
 
 const WIDTH = 860;
 const COLUMNS = 2;
@@ -30,16 +30,32 @@ const COLOURS: Readonly<Record<PeerName, string>> = {
 const STYLE = "text{font:12px system-ui,sans-serif;fill:#1f2328}.title{font-weight:600}.small{fill:#59636e}" +
   "@media(prefers-color-scheme:dark){text{fill:#d1d7e0}.small{fill:#9198a1}}";
 
+/** What is a matter of speed; the table has the rest. */
+const UNITS = ["kpps", "kpps out", "s/Mpkt", "us"];
+
+/** A bar of a panel. */
+interface Bar {
+  readonly name: PeerName;
+  readonly value: number;
+  readonly isLimitOfGenerator: boolean;
+  /** Measured in another row, without what this one is about. */
+  readonly isOther: boolean;
+}
+
+interface Panel {
+  readonly row: Row;
+  readonly bars: readonly Bar[];
+}
+
 /** The chart of a report, as SVG. */
 export function drawChart(report: Report): string {
-  const rows = report.rows.filter(isDrawn);
   const columnWidth = (WIDTH - MARGIN * (COLUMNS + 1)) / COLUMNS;
   const heights = Array<number>(COLUMNS).fill(HEADER_HEIGHT);
-  const panels = rows.map((row) => {
+  const panels = panelsOf(report).map((panel) => {
     const column = heights.indexOf(Math.min(...heights));
-    const panel = drawPanel(row, MARGIN + column * (columnWidth + MARGIN), heights[column]!, columnWidth);
-    heights[column]! += panelHeight(row);
-    return panel;
+    const drawn = drawPanel(panel, MARGIN + column * (columnWidth + MARGIN), heights[column]!, columnWidth);
+    heights[column]! += TITLE_HEIGHT + panel.bars.length * BAR_PITCH + PANEL_GAP;
+    return drawn;
   });
   const height = Math.max(...heights);
   return [
@@ -51,50 +67,52 @@ export function drawChart(report: Report): string {
   ].join("\n");
 }
 
-/** A single bar compares nothing. */
-function isDrawn(row: Row): boolean {
-  return figures(row).length > 1 && Math.max(...figures(row).map(({ value }) => value)) > 0;
+/** The rows that compare something: a single bar does not, and neither do many of no length. */
+function panelsOf(report: Report): Panel[] {
+  return report.rows.filter(({ unit }) => UNITS.includes(unit))
+    .map((row) => ({ row, bars: barsOf(report, row) }))
+    .filter(({ bars }) => bars.length > 1 && bars.some(({ value }) => value > 0));
 }
 
-function figures({ cells }: Row): { name: PeerName; value: number; isLimit: boolean }[] {
+function barsOf(report: Report, row: Row): Bar[] {
   return PEER_NAMES.flatMap((name) => {
-    const cell = cells[name];
-    return cell.kind === "figure" ? { name, value: cell.value, isLimit: cell.isLimitOfGenerator ?? false } : [];
+    const { cell, isOther } = name === "mcr"
+      ? { cell: row.cells.mcr, isOther: false }
+      : comparedCell(report, row, name);
+    if (cell.kind !== "figure") return [];
+    return { name, value: cell.value, isLimitOfGenerator: cell.isLimitOfGenerator ?? false, isOther };
   });
 }
 
 function drawHeader({ machine, isQuick, runs }: Report): string[] {
   const { date, kernel, cpu, cores } = machine;
   const effort = isQuick ? "quick run" : `median of ${runs} runs`;
-  const line = `${date.slice(0, 10)}, Linux ${kernel}, ${cores} × ${cpu}; ${effort}; rates at no more than 0.1 % loss`;
+  const line =
+    `${date.slice(0, 10)}, Linux ${kernel}, ${cores} × ${cpu}; ${effort}; rates at no more than 0.1 % loss; ` +
+    "pale: without it";
   return [
     text(MARGIN, 22, "title", "One core: the kernel's receiving, the relay, the kernel's sending"),
     text(MARGIN, 41, "small", line),
   ];
 }
 
-function panelHeight(row: Row): number {
-  return TITLE_HEIGHT + figures(row).length * BAR_PITCH + PANEL_GAP;
-}
-
-function drawPanel(row: Row, x: number, y: number, width: number): string {
-  const longest = Math.max(...figures(row).map(({ value }) => value));
+function drawPanel({ row, bars }: Panel, x: number, y: number, width: number): string {
+  const longest = Math.max(...bars.map(({ value }) => value));
   const room = width - NAME_WIDTH - NUMBER_WIDTH;
   const hint = row.better === "higher" ? "more is better" : "less is better";
   const parts = [
     text(x, y + 12, "title", row.title),
     text(x + width, y + 12, "small", `${row.unit}, ${hint}`, "end"),
   ];
-  figures(row).forEach(({ name, value, isLimit }, index) => {
+  bars.forEach(({ name, value, isLimitOfGenerator, isOther }, index) => {
     const top = y + TITLE_HEIGHT + index * BAR_PITCH;
     const length = Math.max(1, Math.round(room * value / longest));
-    const number = (isLimit ? "≥ " : "") + round(value);
+    const place = `x="${x + NAME_WIDTH}" y="${top}" width="${length}" height="${BAR_HEIGHT}"`;
+    const look = `rx="2" fill="${COLOURS[name]}"${isOther ? ' fill-opacity="0.45"' : ""}`;
     parts.push(
       text(x, top + 11, "", name),
-      `<rect x="${x + NAME_WIDTH}" y="${top}" width="${length}" height="${BAR_HEIGHT}" rx="2" fill="${
-        COLOURS[name]
-      }"/>`,
-      text(x + NAME_WIDTH + length + 6, top + 11, "", number),
+      `<rect ${place} ${look}/>`,
+      text(x + NAME_WIDTH + length + 6, top + 11, "", (isLimitOfGenerator ? "≥ " : "") + round(value)),
     );
   });
   return parts.join("\n");

@@ -23,7 +23,7 @@ const RUNS_DEFAULT = 3;
 const RUNS_MAX = 99;
 
 const FULL: Effort = { trySeconds: 2, precision: 1.04, watchSeconds: 3, starts: 11 };
-const QUICK: Effort = { trySeconds: 0.5, precision: 1.08, watchSeconds: 1, starts: 5 };
+const QUICK: Effort = { trySeconds: 0.4, precision: 1.1, watchSeconds: 1, starts: 3 };
 
 /** The time that a run gives to each measurement. */
 export function effortOf({ isQuick }: Options): Effort {

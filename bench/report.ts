@@ -99,7 +99,7 @@ export function comparedCell(report: Report, row: Row, peer: PeerName): { cell: 
   return other ? { cell: other.cells[peer], isOther: true } : { cell: own, isOther: false };
 }
 
-/** Mcr's figure as a share of a peer's; absent when one of them is, or a peer's is 0. */
+/** Mcr's figure as a multiple of a peer's; absent when one of them is, or a peer's is 0. */
 export function ratio(mcr: Cell, peer: Cell): number | undefined {
   if (mcr.kind !== "figure" || peer.kind !== "figure" || peer.value === 0) return undefined;
   return mcr.value / peer.value;

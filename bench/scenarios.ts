@@ -134,7 +134,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ]),
   rate({ id: "small", title: "1 to 1, 64 B", load: { size: "64", flows: 1 } }),
   rate({ id: "jumbo", title: "1 to 1, 8900 B", load: { size: "8900", flows: 1 }, links: { mtu: 9000 } }),
-  rate({ id: MIXED, title: "1 to 1, 64-1400 B", load: RANDOM, isQuick: true }, [{ peer: "rust", least: 1.6 }]),
+  rate({ id: MIXED, title: "1 to 1, 64-1400 B", load: RANDOM }, [{ peer: "rust", least: 1.6 }]),
   rate(
     { id: "fanout", title: "1 to 50, 1316 B", job: { ...JOB, outputs: consecutive(OUTPUT, 50) }, isQuick: true },
     [{ peer: "rust", least: 20 }],
@@ -186,6 +186,13 @@ export const SCENARIOS: readonly Scenario[] = [
     { peer: "rust", most: 1 / 3 },
     { peer: "socat", most: 1 / 3 },
   ]),
+  cpu({
+    id: "cpu-relaying",
+    title: "CPU, receiving elsewhere",
+    links: { receivesElsewhere: true },
+    peers: ["mcr", "rust", "socat"],
+    reason: "it relays where it receives",
+  }),
   cpu({ id: "cpu-offload", title: "CPU, receive offload", links: { receiveOffload: "counted" } }, [
     { peer: "rust", row: CPU, most: 1 / 8 },
     { peer: "socat", row: CPU, most: 1 / 8 },

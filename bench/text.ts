@@ -53,7 +53,8 @@ function formatRow(report: Report, row: Row, notes: Notes): string {
 function formatPeer(report: Report, row: Row, peer: PeerName, notes: Notes): string {
   const { cell, isOther } = comparedCell(report, row, peer);
   if (cell.kind !== "figure") return notes.mark(cell);
-  const share = ratio(row.cells.mcr, cell);
+  // What is a share already is not compared.
+  const share = row.unit === "%" ? undefined : ratio(row.cells.mcr, cell);
   const text = share === undefined ? "" : `${share.toFixed(share < 10 ? 2 : 1)}x`;
   return `${formatFigure(cell, "", isOther)} ${text.padStart(WIDTHS.ratio)}${mark(report, row, peer)}`;
 }

@@ -29,6 +29,8 @@ export interface Links {
   readonly hasSuperframes?: boolean;
   /** The relay's output device cuts segmented sends itself, in software, rather than pass them on whole. */
   readonly cutsEgress?: boolean;
+  /** The receive work of `in0` stays on the generator's core: the relay's core is left with the relay and its sending. */
+  readonly receivesElsewhere?: boolean;
   /** Datagrams that arrive back to back are merged (GRO) for the relay, and by whom. */
   readonly receiveOffload?: ReceiveOffload;
 }
@@ -121,7 +123,9 @@ export class Testbed implements AsyncDisposable {
     }
     await this.#feature("source", "s0", "tx-udp-segmentation", hasSuperframes);
     await this.#feature("relay", "out0", "tx-udp-segmentation", !cutsEgress);
-    await this.#write("relay", "/sys/class/net/in0/queues/rx-*/rps_cpus", coreMask(this.cores.relay));
+    if (!links.receivesElsewhere) {
+      await this.#write("relay", "/sys/class/net/in0/queues/rx-*/rps_cpus", coreMask(this.cores.relay));
+    }
     await this.#write("relay", "/proc/sys/net/ipv4/igmp_max_memberships", String(MEMBERSHIPS_MAX));
     if (receiveOffload === undefined) return;
     await this.#feature("relay", "in0", "gro", true);

@@ -265,20 +265,26 @@ Deno.test("formatReport() aligns figures, losses, ratios and reasons", () => {
   for (const line of lines) ok(line.length <= 120, line);
 });
 
-Deno.test("drawChart() draws a bar for each figure, to scale, and nothing that is not XML", () => {
+Deno.test("drawChart() draws a bar for each figure, to scale, those of another row pale", () => {
   const svg = drawChart(REPORT);
   match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" /);
-  const widths = [...svg.matchAll(/<rect [^>]*width="(\d+)"/g)].map(([, width]) => Number(width));
-  equal(widths.length, 3);
-  equal(Math.round(widths[0]! / widths[1]! * 10), 25);
-  ok(!svg.includes("exclusive"), "a panel of one bar is left out");
-  equal(svg.match(/<(?!\/)[a-z]+(?![^>]*\/>)/g)?.length, svg.match(/<\/[a-z]+>/g)?.length);
+  const bars = [...svg.matchAll(/<rect [^>]*width="(\d+)"([^>]*)>/g)]
+    .map(([, width, look]) => ({ width: Number(width), isPale: look!.includes("opacity") }));
+  equal(bars.length, 6);
+  equal(Math.round(bars[0]!.width / bars[1]!.width * 10), 25);
+  deepStrictEqual(bars.map(({ isPale }) => isPale), [false, false, false, false, true, true]);
 });
 
-Deno.test("drawChart() escapes what it is given and marks the generator's limit", () => {
-  const row: Row = { ...EXCLUSIVE, cells: { ...EXCLUSIVE.cells, rust: figure(200) } };
-  const svg = drawChart({ ...REPORT, rows: [row] });
+Deno.test("drawChart() leaves out what compares nothing", () => {
+  const alone: Row = { ...PLAIN, cells: { ...PLAIN.cells, rust: UNASKED, socat: UNASKED } };
+  const memory: Row = { ...PLAIN, unit: "MiB" };
+  ok(!drawChart({ ...REPORT, rows: [alone, memory] }).includes("<rect"));
+});
+
+Deno.test("drawChart() is XML that refers to nothing outside, and marks the generator's limit", () => {
+  const svg = drawChart(REPORT);
   match(svg, />exclusive &#60;input&#62;</);
   match(svg, />≥ 1000</);
-  ok(!svg.includes("http", svg.indexOf("2000/svg")), "refers to nothing outside");
+  equal(svg.match(/<(?!\/)[a-z]+(?![^>]*\/>)/g)?.length, svg.match(/<\/[a-z]+>/g)?.length);
+  ok(!svg.includes("http", svg.indexOf("2000/svg")));
 });
