@@ -5,7 +5,7 @@
  */
 import { MCR_INPUTS_MAX } from "../ffi/abi.ts";
 import type { PackedRules } from "../ffi/route_table.ts";
-import { InputSocket, Memberships } from "../ffi/sockets.ts";
+import { FANOUT_ALONE, InputSocket, Memberships } from "../ffi/sockets.ts";
 import type { StatsPage } from "../ffi/stats_page.ts";
 import type { Log } from "./log.ts";
 import type { OffloadSet } from "./offload_set.ts";
@@ -61,7 +61,7 @@ export class InputSet implements Disposable {
     const sockets: InputSocket[] = [];
     for (const page of this.#pages) {
       page.clearInput(index);
-      const fanout = sockets[0]?.fanout ?? 0;
+      const fanout = sockets[0]?.fanout ?? (this.#pages.length === 1 ? FANOUT_ALONE : 0);
       sockets.push(undo.use(new InputSocket(interfaceIndex, this.#slotCount, fanout)));
     }
     undo.move();

@@ -201,6 +201,7 @@ enum mcr_message_type {
 };
 
 #define MCR_NO_CORE UINT32_MAX
+#define MCR_FANOUT_ALONE UINT32_MAX
 #define MCR_KEEP_ID UINT32_MAX
 /* Datagrams of one send: UDP_MAX_SEGMENTS of the kernels before 6.9; later ones take 128. */
 #define MCR_SEGMENTS_MAX 64u
@@ -299,7 +300,8 @@ MCR_API int32_t mcr_interfaces_drain(int32_t watch);
 
 /**
  * mcr_input_open - a packet socket with its ring on one interface, for one worker.
- * @fanout: 0 for a group of its own: the kernel's number for it is written back, and given for the other workers'.
+ * @fanout: 0 for the first worker: what stands for its group is written back, and given for the other workers'. Or
+ * MCR_FANOUT_ALONE where there are no others.
  *
  * Allocates slot_count * MCR_SLOT_BYTES in the kernel. Receives nothing before mcr_input_filter(). Fragments arrive put
  * together; what the interface sends does not arrive. Needs CAP_NET_RAW; with CAP_NET_ADMIN, room for large frames

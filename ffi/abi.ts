@@ -54,6 +54,7 @@ export const MCR_INTERFACE_NAME_BYTES = 16;
 export const MCR_DROPS_MAX = 32;
 export const MCR_NO_SOCKET = 4294967295;
 export const MCR_NO_CORE = 4294967295;
+export const MCR_FANOUT_ALONE = 4294967295;
 export const MCR_KEEP_ID = 4294967295;
 export const MCR_SEGMENTS_MAX = 64;
 export const MCR_PAUSE_US_MAX = 100000;

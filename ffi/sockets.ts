@@ -3,22 +3,25 @@
  *
  * @module
  */
-import { MCR_FRAME_HEADER_BYTES } from "./abi.ts";
+import { MCR_FANOUT_ALONE, MCR_FRAME_HEADER_BYTES } from "./abi.ts";
 import { addressBytes } from "./address.ts";
 import { Descriptor } from "./descriptor.ts";
 import { NativeError } from "./error.ts";
 import { check, native } from "./library.ts";
 import type { PackedRules } from "./route_table.ts";
 
+/** In place of a fanout group: the only socket that listens on its interface. */
+export const FANOUT_ALONE = MCR_FANOUT_ALONE;
+
 /** One worker's packet ring on one interface, and the note of how far its sends have come. */
 export class InputSocket implements Disposable {
   readonly socket: Descriptor;
   readonly progress: Descriptor;
   readonly slotCount: number;
-  /** The fanout group that the kernel chose, for the sockets of the other workers. */
+  /** Stands for the fanout group, for the sockets of the other workers. */
   readonly fanout: number;
 
-  /** Opens the ring, deaf until `filter`; `fanout` is 0 for the first of an interface. */
+  /** Opens the ring, deaf until `filter`; `fanout` is 0 for the first of several, `FANOUT_ALONE` for an only one. */
   constructor(interfaceIndex: number, slotCount: number, fanout: number) {
     this.slotCount = slotCount;
     const group = new Uint32Array([fanout]);
