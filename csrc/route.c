@@ -18,8 +18,8 @@ static struct mcr_bucket *buckets_of(const struct mcr_table *table)
 }
 
 /*
- * Groups differ in few bits, and those lie in the topmost byte of the word: a multiplication carries bits upwards only, so
- * they are folded down before each (the finalizer of MurmurHash3).
+ * Groups differ in few bits, and those lie in the topmost byte of the word: a multiplication carries bits upwards only,
+ * so they are folded down before each (the finalizer of MurmurHash3).
  */
 static uint32_t key_hash(uint32_t input, const uint8_t *group, uint32_t port)
 {
