@@ -36,7 +36,7 @@ async function main(options: Options): Promise<number> {
     const report = await measureAll(options, interruption.signal);
     print(Deno.stdout, formatReport(report));
     if (options.output !== undefined) await write(report, options.output);
-    return report.rows.some(({ cells }) => Object.values(cells).some(({ kind }) => kind === "failed")) ? 1 : 0;
+    return report.rows.some(({ cells }) => cells.mcr.kind === "failed") ? 1 : 0;
   } catch (error) {
     // Children at the same terminal are interrupted too: whatever failed then failed because of that.
     if (status === undefined) throw error;

@@ -16,6 +16,9 @@ const PREPARE_MAX_MS = 180_000;
 /** How long a step of a measurement may take; the longest waits for some seconds of traffic. */
 const STEP_MAX_MS = 60_000;
 
+/** Of what a relay has said, the last lines are told when it fails. */
+const SAID_LINES_MAX = 10;
+
 /** What all scenarios of a run have in common. */
 export interface Plan {
   readonly peers: ReadonlyMap<PeerName, Peer>;
@@ -83,7 +86,8 @@ async function prepare(peer: Peer, scenario: Scenario, plan: Plan, stack: AsyncD
     await relay.configure();
     await warmUp(bed, load.flows);
   } catch (error) {
-    throw new Error(`${error instanceof Error ? error.message : error}\n${relay.said}`, { cause: error });
+    const said = relay.said.trimEnd().split("\n").slice(-SAID_LINES_MAX).join("\n");
+    throw new Error(`${error instanceof Error ? error.message : error}\n${said}`, { cause: error });
   }
   const say = (text: string): void => plan.say(`${id}, ${peer.name}: ${text}`);
   return { peer, bed, relay, job, load, effort: plan.effort, say };
