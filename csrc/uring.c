@@ -79,6 +79,32 @@ int32_t mcr_uring_set_files(struct io_uring *ring, uint32_t index, const int32_t
 	return (uint32_t)done == count ? 0 : mcr_fail(EBADF, "Cannot register %u files: took %d", count, done);
 }
 
+/* Newer than the liburing that we build with. */
+#ifndef IORING_FEAT_NO_IOWAIT
+#define IORING_FEAT_NO_IOWAIT (1u << 17)
+#endif
+#ifndef IORING_ENTER_NO_IOWAIT
+#define IORING_ENTER_NO_IOWAIT (1u << 7)
+#endif
+
+void mcr_uring_sleep(struct io_uring *ring)
+{
+	struct __kernel_timespec second = { .tv_sec = 1 };
+	struct io_uring_getevents_arg argument = { .ts = (uint64_t)(uintptr_t)&second };
+	struct io_uring_cqe *completion;
+
+	if (!(ring->features & IORING_FEAT_NO_IOWAIT)) {
+		(void)io_uring_submit_and_wait_timeout(ring, &completion, 1, &second, NULL);
+		return;
+	}
+	if (io_uring_sq_ready(ring) > 0)
+		(void)io_uring_submit_and_get_events(ring);
+	if (io_uring_cq_ready(ring) == 0)
+		(void)io_uring_enter2((unsigned)ring->ring_fd, 0, 1,
+				      IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | IORING_ENTER_NO_IOWAIT,
+				      (void *)&argument, sizeof(argument));
+}
+
 void mcr_uring_prepare_poll(struct io_uring_sqe *request, uint32_t file, uint64_t user_data)
 {
 	io_uring_prep_poll_add(request, (int)file, POLLIN);

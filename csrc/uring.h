@@ -62,6 +62,12 @@ int32_t mcr_uring_open(struct io_uring *ring, uint32_t files_max);
 /* Puts @count descriptors (-1: none) into the file table; the descriptors stay the caller's. Return: 0 or -errno. */
 int32_t mcr_uring_set_files(struct io_uring *ring, uint32_t index, const int32_t *fds, uint32_t count);
 
+/*
+ * Submits what is queued and sleeps until there is a completion, a second at most. The sleep does not count as waiting
+ * for a disk where the kernel can tell them apart (Linux 6.15): an idle worker would show as a core all in iowait.
+ */
+void mcr_uring_sleep(struct io_uring *ring);
+
 /* Asks for one completion when the registered file can be read. */
 void mcr_uring_prepare_poll(struct io_uring_sqe *request, uint32_t file, uint64_t user_data);
 

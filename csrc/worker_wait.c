@@ -92,16 +92,12 @@ void mcr_worker_poll_quiet(struct mcr_worker *worker)
 
 void mcr_worker_wait(struct mcr_worker *worker)
 {
-	/* At most a second, so that the heart beats. */
-	struct __kernel_timespec second = { .tv_sec = 1 };
-	struct io_uring_cqe *completion;
-
 	if (worker->coalesce_ns && is_batch_likely(worker) && pause_for_batch(worker))
 		return;
 	if (worker->busy_poll_ns && poll_busily(worker))
 		return;
 	mcr_worker_poll_quiet(worker);
-	(void)io_uring_submit_and_wait_timeout(&worker->uring, &completion, 1, &second, NULL);
+	mcr_uring_sleep(&worker->uring);
 	mcr_worker_complete(worker);
 	stat_add(&worker->stats->worker.wakeups, 1);
 }
