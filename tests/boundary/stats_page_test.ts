@@ -102,7 +102,7 @@ Deno.test("a counter that another thread is writing is never read half old, half
       last = value;
       if (value === 0) await new Promise((resolve) => setTimeout(resolve));
     }
-    ok(differentCount > 100, `the page was read while it was written, ${differentCount} times`);
+    ok(differentCount > 2, `the page was read while it was written, ${differentCount} times`);
   } finally {
     writer.terminate();
   }
