@@ -86,7 +86,7 @@ function barsOf(report: Report, row: Row): Bar[] {
 
 function drawHeader({ machine, isQuick, runs }: Report): string[] {
   const { date, kernel, cpu, cores } = machine;
-  const effort = isQuick ? "quick run" : `median of ${runs} runs`;
+  const effort = isQuick ? "quick run" : runs === 1 ? "one run" : `median of ${runs} runs`;
   const line =
     `${date.slice(0, 10)}, Linux ${kernel}, ${cores} × ${cpu}; ${effort}; rates at no more than 0.1 % loss; ` +
     "pale: without it";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { basename } from "node:path";
 import { connect } from "../../mod.ts";
 import { addArguments, exists, mcr } from "../../tests/e2e/mcr.ts";
 import { output, Process } from "../../tests/e2e/process.ts";
@@ -25,7 +26,7 @@ export const MCR: Peer = {
     const executable = Deno.env.get("MCR");
     if (!executable) return `${version} (development build: sources and zig-out/)`;
     const { mtime } = await Deno.stat(executable);
-    return `${version} (${executable}, built ${mtime?.toISOString().slice(0, 16)})`;
+    return `${version} (${basename(executable)}, built ${mtime?.toISOString().slice(0, 16)})`;
   },
 
   missing: () => Promise.resolve(undefined),
