@@ -4,7 +4,7 @@
  * @module
  */
 import { MCR_OUTPUTS_MAX, MCR_RULES_MAX } from "../ffi/abi.ts";
-import { DROP_NAMES } from "../ffi/stats_page.ts";
+import { DROP_ADVICE, DROP_NAMES } from "../ffi/stats_page.ts";
 import type { DropCounts, StatsPage } from "../ffi/stats_page.ts";
 import { emptyHistogram, latencyOf } from "./latency.ts";
 import type { Drops, OutputCounters, Rule, RuleCounters, WorkerCounters } from "./model.ts";
@@ -94,6 +94,13 @@ export class Counters {
       drops: nameDrops(this.#pages.map((page) => page.outputDrops(slot))),
     };
   }
+}
+
+/** The advice for every drop reason that occurs. */
+export function adviceFor(totals: WorkerCounters, rules: readonly RuleCounters[]): Readonly<Record<string, string>> {
+  const drops = [totals, ...rules, ...rules.flatMap(({ outputs }) => outputs)].map((counted) => counted.drops);
+  const names = new Set(drops.flatMap((one) => Object.keys(one)));
+  return Object.fromEntries([...names].map((name) => [name, DROP_ADVICE.get(name)!]));
 }
 
 /** The counters of workers, together. */

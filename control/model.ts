@@ -123,6 +123,8 @@ export interface WorkerStatus extends WorkerCounters {
 export interface Stats {
   readonly totals: WorkerCounters;
   readonly rules: readonly RuleCounters[];
+  /** What to look at, for each drop reason that occurs above. */
+  readonly advice: Readonly<Record<string, string>>;
 }
 
 /** An interface as the kernel has it now. */

@@ -11,7 +11,7 @@ import { Poller } from "../ffi/poller.ts";
 import { packRules } from "../ffi/route_table.ts";
 import type { PackedRules } from "../ffi/route_table.ts";
 import { availableCores, CAP_NET_ADMIN, CAP_NET_RAW, hasCapability, raiseFilesLimit } from "../ffi/system.ts";
-import { Counters, readWorkers } from "./counters.ts";
+import { adviceFor, Counters, readWorkers } from "./counters.ts";
 import type { Engine, RulePlacement } from "./engine.ts";
 import { messageOf } from "./error.ts";
 import { ExclusiveSet } from "./exclusive_set.ts";
@@ -137,7 +137,7 @@ export class Relay implements Engine {
   stats(): Stats {
     const totals = readWorkers(this.#pool.workers.map((worker) => worker.page));
     const rules = [...this.#placed.values()].map(({ rule, slots }) => this.#counters.read(rule, slots));
-    return { totals, rules };
+    return { totals, rules, advice: adviceFor(totals, rules) };
   }
 
   workers(): readonly WorkerStatus[] {

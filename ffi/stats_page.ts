@@ -14,6 +14,11 @@ export const DROP_NAMES: readonly string[] = Array.from(
   (_, reason) => text(native.mcr_drop_name(reason)),
 );
 
+/** What to do about each of them, by name. */
+export const DROP_ADVICE: ReadonlyMap<string, string> = new Map(
+  DROP_NAMES.map((name, reason) => [name, text(native.mcr_drop_advice(reason))]),
+);
+
 /** Counts by drop reason number. */
 export type DropCounts = readonly number[];
 

@@ -21,8 +21,8 @@ receive timestamp to the end of the send.`,
   format: formatStats,
 });
 
-/** The counters as a table, and below it every drop reason that has occurred. */
-export function formatStats({ totals, rules }: Stats): string {
+/** The counters as a table, and below it every drop reason that has occurred, with its advice. */
+export function formatStats({ totals, rules, advice }: Stats): string {
   const columns = [
     { heading: "RULE" },
     { heading: "IN", isNumeric: true },
@@ -40,7 +40,9 @@ export function formatStats({ totals, rules }: Stats): string {
     ]),
     ...dropLines("total", totals.drops),
   ];
-  return reasons.length === 0 ? table : `${table}\ndropped, by reason:\n${reasons.join("")}`;
+  if (reasons.length === 0) return table;
+  const lines = Object.entries(advice).map(([reason, text]) => `${reason}: ${text}\n`);
+  return `${table}\ndropped, by reason:\n${reasons.join("")}\n${lines.join("")}`;
 }
 
 /** How many datagrams were dropped, for whatever reason. */

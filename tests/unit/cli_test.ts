@@ -223,6 +223,9 @@ total                         12   10        2
 dropped, by reason:
   239.1.1.1:5001:eth0 -> 239.2.2.2:6000:eth1: socket_full 1
   total: no_rule 2
+
+no_rule: no rule for this group and port: normal for a moment after a rule was removed
+socket_full: the output's send buffer is full: the interface is slower than the stream
 `,
   );
   equal(
@@ -242,7 +245,10 @@ eth0           2  1500  up     10.0.0.1
 
 Deno.test("formatStats() shows a rule without traffic", () => {
   const totals = { received: 0, received_bytes: 0, relayed: 0, drops: {} };
-  equal(formatStats({ totals, rules: [] }), "RULE   IN  OUT  DROPPED  P50 us  P99 us\ntotal   0    0        0\n");
+  equal(
+    formatStats({ totals, rules: [], advice: {} }),
+    "RULE   IN  OUT  DROPPED  P50 us  P99 us\ntotal   0    0        0\n",
+  );
 });
 
 Deno.test("formatRules() shows what an unnamed pending rule waits for", () => {

@@ -14,6 +14,12 @@ import { Supervisor } from "../../control/supervisor.ts";
 
 const COUNTERS = { received: 12, received_bytes: 15792, relayed: 10, drops: { no_rule: 2 } };
 
+/** As `csrc/mcr.h` has it. */
+const ADVICE = {
+  no_rule: "no rule for this group and port: normal for a moment after a rule was removed",
+  socket_full: "the output's send buffer is full: the interface is slower than the stream",
+};
+
 /** Remembers every set of rules that was applied. */
 export class FakeEngine implements Engine {
   /** The ids of each set applied, in order. */
@@ -61,7 +67,7 @@ export class FakeEngine implements Engine {
       latency: { p50_us: 47, p99_us: 120 },
       outputs: outputs.map((output) => ({ output, due: 10, sent: 9, sent_bytes: 11844, drops: { socket_full: 1 } })),
     }));
-    return { totals: COUNTERS, rules };
+    return { totals: COUNTERS, rules, advice: { no_rule: ADVICE.no_rule, ...(rules.length > 0 ? ADVICE : {}) } };
   }
 
   workers(): readonly WorkerStatus[] {
