@@ -226,8 +226,9 @@ static int take_load(int option, const char *text, struct mcr_gen_options *optio
 	return status;
 }
 
-static int take_manner(int option, const char *text, struct mcr_gen_options *options)
+static int take_manner(int option, const char *text, void *taken)
 {
+	struct mcr_gen_options *options = taken;
 	static const char *const orders[] = { "group", "port", NULL };
 	static const char *const switches[] = { "off", "on", NULL };
 	static const char *const modes[] = { "auto", "on", "off", NULL };
@@ -304,8 +305,11 @@ static int complete(const char *interface, struct mcr_gen_options *options)
 
 int mcr_gen_options_parse(int argc, char **argv, struct mcr_gen_options *options)
 {
+	static const struct mcr_option_set set = {
+		.tool = "gen", .help = help, .options = long_options, .take = take_manner
+	};
 	const char *interface = NULL;
-	int option;
+	int status;
 
 	*options = (struct mcr_gen_options){
 		.sizes = { .min = 1316, .max = 1316, .count = 1, .list = { 1316 } },
@@ -315,26 +319,6 @@ int mcr_gen_options_parse(int argc, char **argv, struct mcr_gen_options *options
 		.ttl = 1,
 		.verify = true,
 	};
-	optind = 0;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":jh", long_options, NULL)) != -1) {
-		int status = MCR_OPTIONS_RUN;
-
-		if (option == '?' || option == ':')
-			return mcr_getopt_error("gen", option, argv);
-		if (option == 'h') {
-			fputs(help, stdout);
-			return MCR_EXIT_DONE;
-		}
-		if (option == 'i')
-			interface = optarg;
-		else
-			status = take_manner(option, optarg, options);
-		if (status != MCR_OPTIONS_RUN)
-			return status;
-	}
-	if (optind < argc)
-		return mcr_usage_error("gen", "Unexpected argument \"%s\": all are options",
-				       argv[optind]);
-	return complete(interface, options);
+	status = mcr_options_read(&set, argc, argv, &interface, options);
+	return status == MCR_OPTIONS_RUN ? complete(interface, options) : status;
 }

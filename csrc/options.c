@@ -212,7 +212,8 @@ int mcr_failure(const char *tool, const char *format, ...)
 	return MCR_EXIT_FAILED;
 }
 
-int mcr_getopt_error(const char *tool, int refusal, char *const *argv)
+/* Reports what getopt_long() refused with `?` or `:`. */
+static int refuse(const char *tool, int refusal, char *const *argv)
 {
 	const char *word = argv[optind - 1];
 
@@ -223,6 +224,33 @@ int mcr_getopt_error(const char *tool, int refusal, char *const *argv)
 	if (optopt)
 		return mcr_usage_error(tool, "Option \"%s\" takes no value", word);
 	return mcr_usage_error(tool, "Unknown option \"%s\"", word);
+}
+
+int mcr_options_read(const struct mcr_option_set *set, int argc, char **argv, const char **interface, void *taken)
+{
+	int option, status = MCR_OPTIONS_RUN;
+
+	/* From the beginning, for the C libraries of Linux; and we say ourselves what is wrong. */
+	optind = 0;
+	opterr = 0;
+	while (status == MCR_OPTIONS_RUN && (option = getopt_long(argc, argv, ":jh", set->options, NULL)) != -1) {
+		switch (option) {
+		case '?':
+		case ':':
+			return refuse(set->tool, option, argv);
+		case 'h':
+			fputs(set->help, stdout);
+			return MCR_EXIT_DONE;
+		case 'i':
+			*interface = optarg;
+			break;
+		default:
+			status = set->take(option, optarg, taken);
+		}
+	}
+	if (status == MCR_OPTIONS_RUN && optind < argc)
+		return mcr_usage_error(set->tool, "Unexpected argument \"%s\": all are options", argv[optind]);
+	return status;
 }
 
 static void on_signal(int number)

@@ -6,6 +6,7 @@
 #ifndef MCR_OPTIONS_H
 #define MCR_OPTIONS_H
 
+#include <getopt.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -105,12 +106,23 @@ int mcr_usage_error(const char *tool, const char *format, ...)
  */
 int mcr_failure(const char *tool, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/** What a tool can be told: its options by name, `h` being --help and `i` --interface, and the text of its help. */
+struct mcr_option_set {
+	const char *tool;
+	const char *help;
+	const struct option *options;
+	/* Takes any other option into what the tool knows. Return: MCR_OPTIONS_RUN; MCR_EXIT_USAGE, having said why. */
+	int (*take)(int option, const char *text, void *taken);
+};
+
 /**
- * mcr_getopt_error - report what getopt_long() refused with `?` or `:`.
+ * mcr_options_read - read a command line.
+ * @interface: what --interface says, as typed; untouched without it.
+ * @taken: handed to @set->take.
  *
- * Return: MCR_EXIT_USAGE.
+ * Return: MCR_OPTIONS_RUN; MCR_EXIT_DONE when help was wanted and has been given; MCR_EXIT_USAGE, having said why.
  */
-int mcr_getopt_error(const char *tool, int refusal, char *const *argv);
+int mcr_options_read(const struct mcr_option_set *set, int argc, char **argv, const char **interface, void *taken);
 
 /** mcr_catch_signals - from now on SIGINT and SIGTERM only make mcr_is_stopped() true. */
 void mcr_catch_signals(void);

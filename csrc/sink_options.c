@@ -135,8 +135,9 @@ static int take_value(int option, const char *text, struct mcr_sink_options *opt
 	}
 }
 
-static int take_manner(int option, const char *text, struct mcr_sink_options *options)
+static int take_manner(int option, const char *text, void *taken)
 {
+	struct mcr_sink_options *options = taken;
 	static const char *const orders[] = { "group", "port", NULL };
 	static const char *const switches[] = { "off", "on", NULL };
 	int32_t choice;
@@ -230,8 +231,11 @@ static int complete(const char *interface, struct mcr_sink_options *options)
 
 int mcr_sink_options_parse(int argc, char **argv, struct mcr_sink_options *options)
 {
+	static const struct mcr_option_set set = {
+		.tool = "sink", .help = help, .options = long_options, .take = take_manner
+	};
 	const char *interface = NULL;
-	int option;
+	int status;
 
 	*options = (struct mcr_sink_options){
 		.flows = 1,
@@ -239,26 +243,6 @@ int mcr_sink_options_parse(int argc, char **argv, struct mcr_sink_options *optio
 		.expect = UINT64_MAX,
 		.verify = true,
 	};
-	optind = 0;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":jh", long_options, NULL)) != -1) {
-		int status = MCR_OPTIONS_RUN;
-
-		if (option == '?' || option == ':')
-			return mcr_getopt_error("sink", option, argv);
-		if (option == 'h') {
-			fputs(help, stdout);
-			return MCR_EXIT_DONE;
-		}
-		if (option == 'i')
-			interface = optarg;
-		else
-			status = take_manner(option, optarg, options);
-		if (status != MCR_OPTIONS_RUN)
-			return status;
-	}
-	if (optind < argc)
-		return mcr_usage_error("sink", "Unexpected argument \"%s\": all are options",
-				       argv[optind]);
-	return complete(interface, options);
+	status = mcr_options_read(&set, argc, argv, &interface, options);
+	return status == MCR_OPTIONS_RUN ? complete(interface, options) : status;
 }
