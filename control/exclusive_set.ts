@@ -64,7 +64,7 @@ export class ExclusiveSet implements Disposable {
   }
 
   #set({ interfaceIndex, interfaceName, index }: Input, rules: readonly NumberedRule[]): void {
-    const key = [index, ...rules.map(({ group, port }) => `${group}:${port}`)].join(" ");
+    const key = [index, ...rules.map(({ group, portFirst }) => `${group}:${portFirst}`)].join(" ");
     if (this.#filters.get(interfaceIndex)?.key === key) return;
     this.#owner ??= new FilterOwner();
     const count = this.#owner.set(interfaceIndex, index, packRules(rules));

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MCR_OUTPUTS_MAX } from "../ffi/abi.ts";
+import { MCR_OUTPUTS_MAX, MCR_PROTOCOL_UDP } from "../ffi/abi.ts";
 import type { Descriptor } from "../ffi/descriptor.ts";
 import type { NetworkInterface } from "../ffi/interfaces.ts";
 import { openOutput, openRawOutput, type RawSocket } from "../ffi/sockets.ts";
@@ -18,6 +18,7 @@ export interface OutputSocket {
   /** Index in the workers' tables. */
   readonly index: number;
   readonly key: string;
+  readonly interfaceIndex: number;
   readonly socket: Descriptor;
   /** The packet socket beside it, where the output is raw, with an index of its own. */
   readonly raw: (RawSocket & { readonly index: number }) | undefined;
@@ -56,11 +57,21 @@ export class OutputSet implements Disposable {
     using undo = new DisposableStack();
     const take = (): number => undo.adopt(this.#slots.take(), (slot) => this.#slots.cancel(slot));
     const { group, port } = output;
-    const options = { interfaceIndex: via.index, group, port, ttl, sendBufferBytes: SEND_BUFFER_BYTES };
+    const options = {
+      interfaceIndex: via.index,
+      protocol: MCR_PROTOCOL_UDP,
+      address: group,
+      port,
+      ttl,
+      trafficClass: 0,
+      isConnected: true,
+      isFragmenting: true,
+      sendBufferBytes: SEND_BUFFER_BYTES,
+    };
     const index = take(), socket = undo.use(openOutput(options));
     const raw = output.raw ? { index: take(), ...openRawOutput(socket, options) } : undefined;
     undo.move();
-    const opened = { index, key: this.key(output, ttl, via), socket, raw };
+    const opened = { index, interfaceIndex: via.index, key: this.key(output, ttl, via), socket, raw };
     this.#sockets.set(opened.key, opened);
     return opened;
   }

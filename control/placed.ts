@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { MCR_PROTOCOL_UDP } from "../ffi/abi.ts";
 import type { NumberedRule } from "../ffi/route_table.ts";
 import type { RuleSlots } from "./counters.ts";
 import type { RulePlacement } from "./engine.ts";
@@ -63,21 +64,36 @@ export function placeRule(
 }
 
 function numberRule(
-  { input: { group, port } }: Rule,
+  rule: Rule,
   slots: RuleSlots,
   input: Input,
   outputs: readonly (PlacedOutput | undefined)[],
 ): NumberedRule {
+  const { group, port } = rule.input;
   return {
     group,
-    port,
+    groupBits: 128,
+    protocol: MCR_PROTOCOL_UDP,
+    portFirst: port,
+    portLast: port,
+    sources: [],
+    excluded: [],
+    datagramsMax: 0,
+    bitsMax: 0,
     input: input.index,
     stats: slots.rule,
     outputs: outputs.map((output, i) => ({
+      flags: 0,
+      group: rule.outputs[i]!.group,
+      groupBits: 128,
+      port: rule.outputs[i]!.port,
+      interfaceIndex: output?.socket.interfaceIndex ?? 0,
+      trafficClass: 0,
       socket: output?.socket.index,
       stats: slots.outputs[i]!,
       segmentMax: output?.segmentMax ?? 0,
-      raw: output?.socket.raw && { socket: output.socket.raw.index, header: output.socket.raw.header },
+      raw: output?.socket.raw &&
+        { socket: output.socket.raw.index, header: output.socket.raw.header, headerBytes: 42 },
     })),
   };
 }

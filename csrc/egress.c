@@ -155,7 +155,7 @@ static void request_finish(struct io_uring_sqe *request, uint64_t user_data)
 
 static int is_raw(const struct mcr_output *output, const struct mcr_run *run)
 {
-	return output->is_raw && run->segment_bytes <= output->segment_max;
+	return (output->flags & MCR_OUTPUT_RAW) && run->segment_bytes <= output->segment_max;
 }
 
 /* Return: 0 when there is no room left. */

@@ -150,7 +150,8 @@ int32_t mcr_filter_compile(struct mcr_filter *filter, uint32_t input, const stru
 		return mcr_fail(ENOMEM, "Cannot compile a filter of %u rules: out of memory", rule_count);
 	for (uint32_t i = 0; i < rule_count; i++) {
 		if (rules[i].input == input && address_is_ipv4(rules[i].group))
-			keys[count++] = (filter_key)read_be32(rules[i].group + 12) << 16 | (uint16_t)rules[i].port;
+			keys[count++] = (filter_key)read_be32(rules[i].group + 12) << 16 |
+					(uint16_t)rules[i].port_first;
 	}
 	qsort(keys, count, sizeof(*keys), keys_compare);
 

@@ -34,7 +34,7 @@ extern "C" {
 #define MCR_API __attribute__((visibility("default")))
 
 /* Changes with any change to this file that a caller can see; checked when the library is loaded. */
-#define MCR_ABI_VERSION 1u
+#define MCR_ABI_VERSION 2u
 #define MCR_VERSION "0.1.0"
 
 /* ---- limits: each sizes a table that is allocated before the first datagram ---- */
@@ -60,8 +60,11 @@ extern "C" {
 #define MCR_LATENCY_BUCKETS 101u
 #define MCR_LATENCY_FIRST_LOG2 8u
 #define MCR_LATENCY_STEPS 4u
-/* Ethernet, IPv4 and UDP header of a datagram that is sent as a frame. */
-#define MCR_FRAME_HEADER_BYTES 42u
+/* Entries of the source lists of all rules together, and of one rule. */
+#define MCR_SOURCES_MAX 65536u
+#define MCR_RULE_SOURCES_MAX 256u
+/* Ethernet, IPv6 and UDP header of a datagram that is sent as a frame; with IPv4 it is 20 shorter. */
+#define MCR_FRAME_HEADER_BYTES 62u
 #define MCR_INTERFACE_ADDRESSES_MAX 4u
 #define MCR_INTERFACE_NAME_BYTES 16u
 
@@ -75,15 +78,23 @@ extern "C" {
 	X(RING_FULL, "ring_full", "the worker fell behind: more --ring-slots, more --workers, or a quieter core")     \
 	X(TRUNCATED, "truncated", "frames end before their headers do: look at the sender or a tunnel on the way")    \
 	X(COPY_LOST, "copy_lost", "large frames found no room: raise net.core.rmem_max, or run with CAP_NET_ADMIN")   \
-	X(IP_HEADER, "ip_header", "the IPv4 header is malformed: look at the sender")                                 \
+	X(IP_VERSION, "ip_version", "neither version 4 nor 6 where an IP header should be: look at the sender")       \
+	X(IP_HEADER, "ip_header", "the IP header is malformed: look at the sender")                                   \
 	X(IP_CHECKSUM, "ip_checksum", "the IPv4 header checksum is wrong: look at the sender, cabling and NIC")       \
-	X(IP_LENGTH, "ip_length", "the IPv4 total length and the frame disagree: look at the sender")                 \
+	X(IP_LENGTH, "ip_length", "the length in the IP header and the frame disagree: look at the sender")           \
+	X(EXTENSION, "extension", "an IPv6 extension header is malformed or unknown: look at the sender")             \
 	X(FRAGMENT, "fragment", "fragments that could not be put together again: look for loss before the relay")     \
-	X(NOT_UDP, "not_udp", "not UDP: a rule relays UDP only")                                                      \
-	X(UDP_LENGTH, "udp_length", "the UDP and IPv4 lengths disagree: look at the sender")                          \
+	X(NOT_UDP, "not_udp", "neither UDP nor ESP: nothing else is relayed")                                         \
+	X(UDP_LENGTH, "udp_length", "the UDP and IP lengths disagree: look at the sender")                            \
 	X(UDP_CHECKSUM, "udp_checksum", "the UDP checksum is wrong: the payload was changed on the way")              \
+	X(PORT_ZERO, "port_zero", "a UDP port is 0, which no datagram may have: look at the sender")                  \
+	X(ESP, "esp", "ESP without SPI and sequence number, or with an SPI of 0: look at the sender")                 \
 	X(NO_RULE, "no_rule", "no rule for this group and port: normal for a moment after a rule was removed")        \
+	X(SOURCE, "source", "from a source that no rule for this group and port takes: compare its sources")          \
+	X(OWN_SOURCE, "own_source", "sent by this relay itself: look for a loop behind the outputs")                  \
+	X(MAX_RATE, "max_rate", "beyond the rate that the rule or the relay allows: a storm, or the limit is low")    \
 	X(NO_INTERFACE, "no_interface", "the output waits for its interface: mcr list shows which")                   \
+	X(TTL, "ttl", "the time to live was used up before this output: raise that of the sender")                    \
 	X(SOCKET_FULL, "socket_full", "the output's send buffer is full: the interface is slower than the stream")    \
 	X(NO_BUFFER, "no_buffer", "the output device's queue is full: raise txqueuelen or lower the rate")            \
 	X(TOO_BIG, "too_big", "larger than the output can carry: raise its MTU")                                      \
@@ -148,7 +159,8 @@ struct mcr_output_stats {
 	uint64_t due;
 	uint64_t sent;
 	uint64_t sent_bytes; /* payload */
-	uint64_t reserved[5];
+	uint64_t fragmented; /* of those sent: larger than the MTU, so the kernel sent them in fragments */
+	uint64_t reserved[4];
 	uint64_t drops[MCR_DROPS_MAX];
 };
 
@@ -162,26 +174,83 @@ struct mcr_stats {
 
 /* ---- rules, as mcr_table_compile() takes them ---- */
 
+/* IP protocols that are relayed. */
+#define MCR_PROTOCOL_UDP 17u
+#define MCR_PROTOCOL_ESP 50u
+
+/*
+ * Which datagrams, and what becomes of them. Of the rules that a datagram fits, the one with the longest group prefix
+ * takes it, then the one with the narrowest ports, then the one with the longest source prefix.
+ */
 struct mcr_rule {
-	uint8_t group[16];
-	uint32_t port;
+	uint8_t group[16]; /* destination: the address, or the first of a range, its other bits 0; unicast too */
+	uint32_t group_bits; /* of the prefix, in the 16-byte form: 128 is one address, 120 an IPv4 /24 */
+	uint32_t protocol; /* MCR_PROTOCOL_UDP or MCR_PROTOCOL_ESP */
+	uint32_t port_first; /* 0 to 65535 is any port; ESP: 0 to 0 */
+	uint32_t port_last;
 	uint32_t input; /* index of the input, < MCR_INPUTS_MAX */
 	uint32_t stats; /* slot in mcr_stats.rules */
 	uint32_t output_first; /* its outputs are consecutive */
 	uint32_t output_count; /* 0: received and counted, sent nowhere */
+	uint32_t source_first; /* the sources it takes, consecutive; */
+	uint32_t source_count; /* 0: all */
+	uint32_t excluded_first; /* the sources it does not take, consecutive; stronger than the others */
+	uint32_t excluded_count;
+	uint64_t datagrams_max; /* a second, in each worker; 0: no limit */
+	uint64_t bits_max; /* of payload, a second, in each worker; 0: no limit */
+};
+
+/* An entry of a source list. */
+struct mcr_source {
+	uint8_t address[16]; /* the bits beyond the prefix are 0 */
+	uint32_t bits; /* of the prefix, in the 16-byte form */
+	uint32_t reserved;
+};
+
+/* A source address and port that this relay sends from: what arrives with it has come in a loop. */
+struct mcr_sender {
+	uint8_t address[16];
+	uint32_t port; /* 0: any */
 	uint32_t reserved;
 };
 
 #define MCR_NO_SOCKET UINT32_MAX
 
+/* What a datagram brings to its output; without any of them its socket knows all beforehand. */
+enum mcr_output_flag {
+	MCR_OUTPUT_TTL_DECREMENT = 1, /* time to live: the datagram's, less one */
+	MCR_OUTPUT_DSCP_COPY = 2,
+	MCR_OUTPUT_ECN_COPY = 4,
+	MCR_OUTPUT_GROUP_MAP = 8, /* address: group, and below its prefix the bits of the datagram's */
+	MCR_OUTPUT_PORT_MAP = 16, /* port: the datagram's, less the rule's first, and port */
+	MCR_OUTPUT_ESP = 32, /* a raw IP socket: takes no segments */
+	MCR_OUTPUT_RAW = 64, /* datagrams of up to segment_max leave as frames, through raw_socket */
+};
+
 struct mcr_output {
 	uint32_t socket; /* index that MCR_MESSAGE_OUTPUTS gave the socket, or MCR_NO_SOCKET: counted, not sent */
 	uint32_t stats; /* slot in mcr_stats.outputs */
 	uint32_t segment_max; /* largest payload that needs no IP fragments: MTU less headers */
-	uint32_t raw_socket; /* index of its packet socket; only if is_raw */
-	uint8_t header[MCR_FRAME_HEADER_BYTES]; /* by mcr_output_open_raw(); only if is_raw */
-	uint8_t is_raw; /* datagrams of up to segment_max leave as frames */
-	uint8_t reserved[5];
+	uint32_t flags; /* enum mcr_output_flag */
+	uint8_t group[16]; /* destination; its family is that of the socket */
+	uint32_t group_bits; /* of its prefix; the rule's is as long, counted from the end of the address */
+	uint32_t port;
+	uint32_t interface; /* index: the scope of a link-local destination */
+	uint32_t traffic_class; /* DSCP and ECN as one byte: the fixed part where one of them is copied */
+	uint32_t raw_socket; /* index of its packet socket; only with MCR_OUTPUT_RAW, as the header */
+	uint8_t header[MCR_FRAME_HEADER_BYTES]; /* by mcr_output_open_raw() */
+	uint8_t header_bytes;
+	uint8_t reserved;
+};
+
+/* All that a table is made of. */
+struct mcr_rules {
+	uint32_t rule_count;
+	uint32_t output_count;
+	uint32_t source_count;
+	uint32_t sender_count;
+	uint64_t datagrams_max; /* of all rules together, a second, in each worker; 0: no limit */
+	uint64_t bits_max; /* of payload */
 };
 
 /* ---- messages of the control channel; descriptors travel beside them ---- */
@@ -366,7 +435,7 @@ MCR_API int32_t mcr_exclusive_open(void);
  * classifier, or the interface shares its filters with others; -ENODEV: it is gone; -ENOMEM.
  */
 MCR_API int32_t mcr_exclusive_set(int32_t owner, uint32_t interface, uint32_t input, const struct mcr_rule *rules,
-				  uint32_t rule_count);
+				  uint32_t rule_count, const struct mcr_source *sources, uint32_t source_count);
 
 /* Removes the owner's filter, and the qdisc if it was made for such a filter and is empty. -EPERM if there is one. */
 MCR_API int32_t mcr_exclusive_end(int32_t owner, uint32_t interface);
@@ -374,49 +443,76 @@ MCR_API int32_t mcr_exclusive_end(int32_t owner, uint32_t interface);
 /* Removes from an interface the filters whose owners are dead. Return: how many; -EPERM if there are any. */
 MCR_API int32_t mcr_exclusive_sweep(uint32_t interface);
 
+/* What an output's socket is made from. */
+struct mcr_output_options {
+	uint8_t address[16]; /* destination; of a range any */
+	uint8_t source[16]; /* address of this host to send from; all 0: the interface's own */
+	uint32_t interface; /* index */
+	uint32_t protocol; /* MCR_PROTOCOL_UDP or MCR_PROTOCOL_ESP */
+	uint32_t port; /* 1 to 65535; 0 with ESP, or when it is not connected */
+	uint32_t source_port; /* 0: one of the kernel's choice, for as long as the socket lives */
+	uint32_t ttl; /* or hop limit: 1 to 255 */
+	uint32_t traffic_class; /* DSCP and ECN as one byte */
+	uint32_t is_connected; /* else every send names its destination */
+	uint32_t is_fragmenting; /* what is larger than the MTU is sent in fragments, else refused */
+	uint32_t send_buffer_bytes; /* wanted room; less without CAP_NET_ADMIN (net.core.wmem_max) */
+	uint32_t reserved;
+};
+
 /**
- * mcr_output_open - a connected UDP socket that sends out of one interface.
- * @ttl: 1 to 255.
- * @send_buffer_bytes: wanted room; less without CAP_NET_ADMIN (net.core.wmem_max).
+ * mcr_output_open - a socket that sends out of one interface: UDP, or raw IP for ESP (needs CAP_NET_RAW).
  *
- * Return: descriptor; -EADDRNOTAVAIL: interface gone, or without an address; -ENETDOWN; -ENETUNREACH; -EINVAL.
+ * Bound to a source address and port from the start, so that mcr_output_sender() knows them. Several outputs may have
+ * the same source port.
+ *
+ * Return: descriptor; -EADDRNOTAVAIL: interface gone, or no such source address; -EADDRINUSE: source port;
+ * -ENETDOWN; -ENETUNREACH; -EINVAL.
  */
-MCR_API int32_t mcr_output_open(uint32_t interface, const uint8_t *group, uint32_t port, uint32_t ttl,
-				uint32_t send_buffer_bytes);
+MCR_API int32_t mcr_output_open(const struct mcr_output_options *options);
+
+/* The source address and port of an output's socket, for the table. */
+MCR_API int32_t mcr_output_sender(int32_t socket, struct mcr_sender *sender);
 
 /**
  * mcr_output_open_raw - a packet socket that sends an output's datagrams as whole Ethernet frames, past the routing
  * and the firewall of this host. Its queueing discipline they pass: what they need in software (checksums, segments of
  * a run) is done there, and PACKET_QDISC_BYPASS drops instead (2026-11, Linux 6.18).
  * @socket: of the output, by mcr_output_open(): gives the source address and holds the source port.
- * @header: MCR_FRAME_HEADER_BYTES, written: see struct mcr_output.
+ * @options: as those of @socket; multicast, connected UDP only.
+ * @header: MCR_FRAME_HEADER_BYTES, of which the first mcr_output.header_bytes are written: 42 with IPv4, 62 with IPv6.
  *
  * Receives nothing. Datagrams larger than the MTU still go through @socket. Needs CAP_NET_RAW.
  *
- * Return: descriptor; -EOPNOTSUPP: the interface is no Ethernet; -EPERM; -ENODEV; -EBADF.
+ * Return: descriptor; -EOPNOTSUPP: the interface is no Ethernet, or the destination no group; -EPERM; -ENODEV; -EBADF.
  */
-MCR_API int32_t mcr_output_open_raw(int32_t socket, uint32_t interface, uint32_t ttl, uint32_t send_buffer_bytes,
-				    uint8_t *header);
+MCR_API int32_t mcr_output_open_raw(int32_t socket, const struct mcr_output_options *options, uint8_t *header);
 
 /* A socket that holds memberships; closing it leaves them all. */
 MCR_API int32_t mcr_membership_open(void);
 
-/* Joins a group on an interface. -ENOBUFS: this socket holds net.ipv4.igmp_max_memberships already, take another;
- * -EADDRINUSE: it holds this one; -ENODEV. */
-MCR_API int32_t mcr_membership_join(int32_t socket, uint32_t interface, const uint8_t *group);
-MCR_API int32_t mcr_membership_leave(int32_t socket, uint32_t interface, const uint8_t *group);
+/**
+ * mcr_membership_join - join a group on an interface, IPv4 or IPv6.
+ * @source: the source to join it for (IGMPv3, MLDv2), or NULL for all of them. More of them by more calls; a socket
+ * holds a group either for all sources or for some.
+ *
+ * Return: 0; -ENOBUFS: this socket holds all it may (net.ipv4.igmp_max_memberships, igmp_max_msf,
+ * net.core.optmem_max), take another; -EADDRINUSE, -EADDRNOTAVAIL: it holds this one already; -ENODEV.
+ */
+MCR_API int32_t mcr_membership_join(int32_t socket, uint32_t interface, const uint8_t *group, const uint8_t *source);
+MCR_API int32_t mcr_membership_leave(int32_t socket, uint32_t interface, const uint8_t *group, const uint8_t *source);
 
 /* ---- the route table ---- */
 
 /**
  * mcr_table_compile - make the table that workers forward by.
- * @rules, @outputs: copied.
+ * @counts: of the entries of the arrays, all of which are copied; an array of none may be NULL.
  *
- * Return: a sealed memfd; -EINVAL: an index at or above its limit, port 0, an output outside @outputs; -EEXIST: two
- * rules with the same input, group and port; -ENOMEM.
+ * Return: a sealed memfd; -EINVAL: a value at or above its limit, entries outside their array, a prefix with bits
+ * beyond it; -EEXIST: two rules with the same input, protocol, group prefix and ports take the same source; -ENOMEM.
  */
-MCR_API int32_t mcr_table_compile(uint64_t generation, const struct mcr_rule *rules, uint32_t rule_count,
-				  const struct mcr_output *outputs, uint32_t output_count);
+MCR_API int32_t mcr_table_compile(uint64_t generation, const struct mcr_rules *counts, const struct mcr_rule *rules,
+				  const struct mcr_output *outputs, const struct mcr_source *sources,
+				  const struct mcr_sender *senders);
 
 /* ---- statistics ---- */
 

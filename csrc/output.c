@@ -43,22 +43,22 @@ static const char *set_up_output(int fd, uint32_t interface, uint32_t ttl, uint3
 	return NULL;
 }
 
-int32_t mcr_output_open(uint32_t interface, const uint8_t *group, uint32_t port, uint32_t ttl,
-			uint32_t send_buffer_bytes)
+int32_t mcr_output_open(const struct mcr_output_options *options)
 {
+	const uint32_t port = options->port, ttl = options->ttl, interface = options->interface;
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
 	const char *step = "open a UDP socket";
 	char text[INET_ADDRSTRLEN] = "";
 	int error, fd;
 
-	if (!address_is_ipv4(group) || port == 0 || port > UINT16_MAX || ttl == 0 || ttl > UINT8_MAX ||
-	    send_buffer_bytes > INT32_MAX)
+	if (!address_is_ipv4(options->address) || port == 0 || port > UINT16_MAX || ttl == 0 || ttl > UINT8_MAX ||
+	    options->send_buffer_bytes > INT32_MAX)
 		return mcr_fail(EINVAL, "Cannot open an output: wanted an IPv4 group, port 1 to 65535, TTL 1 to 255");
-	to.sin_addr = ipv4_of(group);
+	to.sin_addr = ipv4_of(options->address);
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		goto fail;
-	step = set_up_output(fd, interface, ttl, send_buffer_bytes);
+	step = set_up_output(fd, interface, ttl, options->send_buffer_bytes);
 	if (step)
 		goto fail;
 	step = "connect";
@@ -72,6 +72,18 @@ fail:
 	inet_ntop(AF_INET, &to.sin_addr, text, sizeof(text));
 	return mcr_fail(error, "Cannot %s for output %s:%u on interface %u: %s", step, text, port, interface,
 			strerror(error));
+}
+
+int32_t mcr_output_sender(int32_t socket, struct mcr_sender *sender)
+{
+	struct sockaddr_in from;
+	socklen_t length = sizeof(from);
+
+	if (getsockname(socket, (struct sockaddr *)&from, &length) < 0)
+		return mcr_fail(errno, "Cannot read the address of an output: %s", strerror(errno));
+	*sender = (struct mcr_sender){ .address = { [10] = 0xff, [11] = 0xff }, .port = ntohs(from.sin_port) };
+	memcpy(sender->address + 12, &from.sin_addr, 4);
+	return 0;
 }
 
 /* The Ethernet address that a multicast group has: 01:00:5e and its lower 23 bits (RFC 1112). */
@@ -106,19 +118,19 @@ static const char *make_header(int fd, int socket, uint32_t interface, uint32_t 
 	return NULL;
 }
 
-int32_t mcr_output_open_raw(int32_t socket_udp, uint32_t interface, uint32_t ttl, uint32_t send_buffer_bytes,
-			    uint8_t *header)
+int32_t mcr_output_open_raw(int32_t socket_udp, const struct mcr_output_options *options, uint8_t *header)
 {
+	const uint32_t interface = options->interface;
 	/* Protocol 0: nothing arrives. */
 	const struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_ifindex = (int)interface };
-	const int on = 1, bytes = (int)send_buffer_bytes;
+	const int on = 1, bytes = (int)options->send_buffer_bytes;
 	const char *step = "open a packet socket";
 	uint8_t made[MCR_FRAME_HEADER_BYTES];
 	int error, fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		goto fail;
-	step = make_header(fd, socket_udp, interface, ttl, made);
+	step = make_header(fd, socket_udp, interface, options->ttl, made);
 	if (step)
 		goto fail;
 	step = "set PACKET_VNET_HDR";
@@ -157,12 +169,16 @@ static int32_t membership_change(int32_t socket, int option, uint32_t interface,
 			interface, strerror(errno));
 }
 
-int32_t mcr_membership_join(int32_t socket, uint32_t interface, const uint8_t *group)
+int32_t mcr_membership_join(int32_t socket, uint32_t interface, const uint8_t *group, const uint8_t *source)
 {
+	if (source)
+		return mcr_fail(EOPNOTSUPP, "Cannot change a membership for one source");
 	return membership_change(socket, IP_ADD_MEMBERSHIP, interface, group);
 }
 
-int32_t mcr_membership_leave(int32_t socket, uint32_t interface, const uint8_t *group)
+int32_t mcr_membership_leave(int32_t socket, uint32_t interface, const uint8_t *group, const uint8_t *source)
 {
+	if (source)
+		return mcr_fail(EOPNOTSUPP, "Cannot change a membership for one source");
 	return membership_change(socket, IP_DROP_MEMBERSHIP, interface, group);
 }

@@ -13,9 +13,10 @@
 #define IPV4_DONT_FRAGMENT 0x4000u
 
 /* Offsets into the frame header. */
+#define FRAME_HEADER_BYTES 42u
 #define AT_IP ETHERNET_BYTES
 #define AT_UDP (ETHERNET_BYTES + IPV4_BYTES)
-_Static_assert(ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES == MCR_FRAME_HEADER_BYTES, "the header is these three");
+_Static_assert(ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES == FRAME_HEADER_BYTES, "the header is these three");
 
 static void write_be16(uint8_t *bytes, uint32_t value)
 {
@@ -43,7 +44,7 @@ void mcr_raw_header_make(uint8_t *header, const uint8_t *to_mac, const uint8_t *
 {
 	uint8_t *ip = header + AT_IP, *udp = header + AT_UDP;
 
-	memset(header, 0, MCR_FRAME_HEADER_BYTES);
+	memset(header, 0, FRAME_HEADER_BYTES);
 	memcpy(header, to_mac, ETH_ALEN);
 	memcpy(header + ETH_ALEN, from_mac, ETH_ALEN);
 	write_be16(header + 2 * ETH_ALEN, ETH_P_IP);
@@ -65,7 +66,7 @@ static void write_vnet(uint8_t *bytes, uint32_t segment_bytes)
 	const struct virtio_net_hdr vnet = {
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
 		.gso_type = segment_bytes ? VIRTIO_NET_HDR_GSO_UDP_L4 : VIRTIO_NET_HDR_GSO_NONE,
-		.hdr_len = MCR_FRAME_HEADER_BYTES,
+		.hdr_len = FRAME_HEADER_BYTES,
 		.gso_size = (uint16_t)segment_bytes,
 		.csum_start = AT_UDP,
 		.csum_offset = 6,
@@ -79,7 +80,7 @@ static void write_frame_header(uint8_t *frame, const uint8_t *header, uint32_t b
 	const uint32_t udp_length = bytes + UDP_BYTES, ip_length = udp_length + IPV4_BYTES;
 	uint8_t *ip = frame + AT_IP, *udp = frame + AT_UDP;
 
-	memcpy(frame, header, MCR_FRAME_HEADER_BYTES);
+	memcpy(frame, header, FRAME_HEADER_BYTES);
 	/* Both sums were made with a length of 0. */
 	write_be16(ip + 2, ip_length);
 	write_be16(ip + 10, ~fold((~(uint32_t)read_be16(ip + 10) & 0xffffu) + ip_length));
@@ -106,7 +107,7 @@ struct msghdr *mcr_raw_frames_add(struct mcr_raw_frames *frames, const uint8_t *
 
 	write_vnet(own->vnet, segment_bytes);
 	write_frame_header(own->frame, header, bytes);
-	iovecs[0] = (struct iovec){ .iov_base = own, .iov_len = sizeof(*own) };
+	iovecs[0] = (struct iovec){ .iov_base = own, .iov_len = sizeof(own->vnet) + FRAME_HEADER_BYTES };
 	for (uint32_t i = 0; i < payload_count; i++)
 		iovecs[1 + i] = payloads[i];
 	*message = (struct msghdr){ .msg_iov = iovecs, .msg_iovlen = (iovec_count)(1 + payload_count) };

@@ -61,8 +61,12 @@ const struct mcr_route *mcr_route_find(const struct mcr_table *table, uint32_t i
 
 static int32_t rule_check(const struct mcr_rule *rule, uint32_t index, uint32_t output_count)
 {
-	if (rule->port == 0 || rule->port > UINT16_MAX)
-		return mcr_fail(EINVAL, "Cannot compile rule %u: port %u, wanted 1 to 65535", index, rule->port);
+	if (rule->port_first == 0 || rule->port_first > UINT16_MAX || rule->port_last != rule->port_first)
+		return mcr_fail(EINVAL, "Cannot compile rule %u: ports %u to %u, wanted one from 1 to 65535", index,
+				rule->port_first, rule->port_last);
+	if (rule->protocol != MCR_PROTOCOL_UDP || rule->group_bits != 128 || rule->source_count ||
+	    rule->excluded_count)
+		return mcr_fail(EINVAL, "Cannot compile rule %u: wanted one group of UDP, from all sources", index);
 	if (rule->input >= MCR_INPUTS_MAX || rule->stats >= MCR_RULES_MAX)
 		return mcr_fail(EINVAL, "Cannot compile rule %u: input %u or slot %u is beyond its limit", index,
 				rule->input, rule->stats);
@@ -81,15 +85,15 @@ static int32_t table_fill(struct mcr_table *table, const struct mcr_rule *rules,
 
 	for (uint32_t i = 0; i < table->route_count; i++) {
 		const struct mcr_rule *rule = &rules[i];
-		uint32_t at = key_hash(rule->input, rule->group, rule->port) & mask;
+		uint32_t at = key_hash(rule->input, rule->group, rule->port_first) & mask;
 
 		for (; buckets[at].port; at = (at + 1) & mask) {
-			if (bucket_is(&buckets[at], rule->input, rule->group, rule->port))
+			if (bucket_is(&buckets[at], rule->input, rule->group, rule->port_first))
 				return mcr_fail(EEXIST, "Cannot compile rule %u: rule %u has the same key", i,
 						buckets[at].route);
 		}
 		buckets[at].input = rule->input;
-		buckets[at].port = rule->port;
+		buckets[at].port = rule->port_first;
 		buckets[at].route = i;
 		memcpy(buckets[at].group, rule->group, 16);
 		routes[i] = (struct mcr_route){ .stats = rule->stats,
@@ -123,13 +127,17 @@ static int32_t inputs_check(const struct mcr_rule *rules, uint32_t rule_count, c
 	return 0;
 }
 
-int32_t mcr_table_compile(uint64_t generation, const struct mcr_rule *rules, uint32_t rule_count,
-			  const struct mcr_output *outputs, uint32_t output_count)
+int32_t mcr_table_compile(uint64_t generation, const struct mcr_rules *counts, const struct mcr_rule *rules,
+			  const struct mcr_output *outputs, const struct mcr_source *sources,
+			  const struct mcr_sender *senders)
 {
+	const uint32_t rule_count = counts->rule_count, output_count = counts->output_count;
 	struct mcr_table header = { .magic = TABLE_MAGIC, .generation = generation, .abi = MCR_ABI_VERSION };
 	struct mcr_table *table;
 	int32_t fd, error = inputs_check(rules, rule_count, outputs, output_count);
 
+	(void)sources;
+	(void)senders;
 	if (error < 0)
 		return error;
 	header.route_count = rule_count;

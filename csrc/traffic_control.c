@@ -304,13 +304,15 @@ static int32_t set_filter(struct site *site, uint32_t owner, uint32_t input, con
 }
 
 int32_t mcr_exclusive_set(int32_t owner, uint32_t interface, uint32_t input, const struct mcr_rule *rules,
-			  uint32_t rule_count)
+			  uint32_t rule_count, const struct mcr_source *sources, uint32_t source_count)
 {
 	const char *what = "tell the owner of the exclusive filter";
 	struct site *site;
 	uint32_t handle;
 	int32_t result = site_open(&site, interface);
 
+	(void)sources;
+	(void)source_count;
 	if (result < 0)
 		return result;
 	result = -owner_of(owner, &handle);

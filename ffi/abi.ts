@@ -5,25 +5,40 @@
 export const MCR_DROP_RING_FULL = 0;
 export const MCR_DROP_TRUNCATED = 1;
 export const MCR_DROP_COPY_LOST = 2;
-export const MCR_DROP_IP_HEADER = 3;
-export const MCR_DROP_IP_CHECKSUM = 4;
-export const MCR_DROP_IP_LENGTH = 5;
-export const MCR_DROP_FRAGMENT = 6;
-export const MCR_DROP_NOT_UDP = 7;
-export const MCR_DROP_UDP_LENGTH = 8;
-export const MCR_DROP_UDP_CHECKSUM = 9;
-export const MCR_DROP_NO_RULE = 10;
-export const MCR_DROP_NO_INTERFACE = 11;
-export const MCR_DROP_SOCKET_FULL = 12;
-export const MCR_DROP_NO_BUFFER = 13;
-export const MCR_DROP_TOO_BIG = 14;
-export const MCR_DROP_UNREACHABLE = 15;
-export const MCR_DROP_FORBIDDEN = 16;
-export const MCR_DROP_SEND_FAILED = 17;
-export const MCR_DROP_COUNT = 18;
+export const MCR_DROP_IP_VERSION = 3;
+export const MCR_DROP_IP_HEADER = 4;
+export const MCR_DROP_IP_CHECKSUM = 5;
+export const MCR_DROP_IP_LENGTH = 6;
+export const MCR_DROP_EXTENSION = 7;
+export const MCR_DROP_FRAGMENT = 8;
+export const MCR_DROP_NOT_UDP = 9;
+export const MCR_DROP_UDP_LENGTH = 10;
+export const MCR_DROP_UDP_CHECKSUM = 11;
+export const MCR_DROP_PORT_ZERO = 12;
+export const MCR_DROP_ESP = 13;
+export const MCR_DROP_NO_RULE = 14;
+export const MCR_DROP_SOURCE = 15;
+export const MCR_DROP_OWN_SOURCE = 16;
+export const MCR_DROP_MAX_RATE = 17;
+export const MCR_DROP_NO_INTERFACE = 18;
+export const MCR_DROP_TTL = 19;
+export const MCR_DROP_SOCKET_FULL = 20;
+export const MCR_DROP_NO_BUFFER = 21;
+export const MCR_DROP_TOO_BIG = 22;
+export const MCR_DROP_UNREACHABLE = 23;
+export const MCR_DROP_FORBIDDEN = 24;
+export const MCR_DROP_SEND_FAILED = 25;
+export const MCR_DROP_COUNT = 26;
 export const MCR_WORKER_BOOT = 0;
 export const MCR_WORKER_RUN = 1;
 export const MCR_WORKER_STOPPED = 2;
+export const MCR_OUTPUT_TTL_DECREMENT = 1;
+export const MCR_OUTPUT_DSCP_COPY = 2;
+export const MCR_OUTPUT_ECN_COPY = 4;
+export const MCR_OUTPUT_GROUP_MAP = 8;
+export const MCR_OUTPUT_PORT_MAP = 16;
+export const MCR_OUTPUT_ESP = 32;
+export const MCR_OUTPUT_RAW = 64;
 export const MCR_MESSAGE_START = 1;
 export const MCR_MESSAGE_INPUT = 2;
 export const MCR_MESSAGE_INPUT_END = 3;
@@ -33,7 +48,7 @@ export const MCR_MESSAGE_TABLE = 6;
 export const MCR_MESSAGE_READY = 7;
 export const MCR_MESSAGE_ACKNOWLEDGE = 8;
 export const MCR_MESSAGE_FAILED = 9;
-export const MCR_ABI_VERSION = 1;
+export const MCR_ABI_VERSION = 2;
 export const MCR_VERSION = "0.1.0";
 export const MCR_WORKERS_MAX = 64;
 export const MCR_INPUTS_MAX = 1024;
@@ -48,10 +63,14 @@ export const MCR_SLOTS_MAX = 262144;
 export const MCR_LATENCY_BUCKETS = 101;
 export const MCR_LATENCY_FIRST_LOG2 = 8;
 export const MCR_LATENCY_STEPS = 4;
-export const MCR_FRAME_HEADER_BYTES = 42;
+export const MCR_SOURCES_MAX = 65536;
+export const MCR_RULE_SOURCES_MAX = 256;
+export const MCR_FRAME_HEADER_BYTES = 62;
 export const MCR_INTERFACE_ADDRESSES_MAX = 4;
 export const MCR_INTERFACE_NAME_BYTES = 16;
 export const MCR_DROPS_MAX = 32;
+export const MCR_PROTOCOL_UDP = 17;
+export const MCR_PROTOCOL_ESP = 50;
 export const MCR_NO_SOCKET = 4294967295;
 export const MCR_NO_CORE = 4294967295;
 export const MCR_FANOUT_ALONE = 4294967295;
@@ -114,8 +133,9 @@ export const mcr_output_stats = {
   due: 0,
   sent: 8,
   sent_bytes: 16,
-  reserved: 24,
-  reserved_count: 5,
+  fragmented: 24,
+  reserved: 32,
+  reserved_count: 4,
   reserved_stride: 8,
   drops: 64,
   drops_count: 32,
@@ -137,31 +157,73 @@ export const mcr_stats = {
 } as const;
 
 export const mcr_rule = {
-  sizeof: 40,
+  sizeof: 80,
   group: 0,
   group_count: 16,
   group_stride: 1,
+  group_bits: 16,
+  protocol: 20,
+  port_first: 24,
+  port_last: 28,
+  input: 32,
+  stats: 36,
+  output_first: 40,
+  output_count: 44,
+  source_first: 48,
+  source_count: 52,
+  excluded_first: 56,
+  excluded_count: 60,
+  datagrams_max: 64,
+  bits_max: 72,
+} as const;
+
+export const mcr_source = {
+  sizeof: 24,
+  address: 0,
+  address_count: 16,
+  address_stride: 1,
+  bits: 16,
+  reserved: 20,
+} as const;
+
+export const mcr_sender = {
+  sizeof: 24,
+  address: 0,
+  address_count: 16,
+  address_stride: 1,
   port: 16,
-  input: 20,
-  stats: 24,
-  output_first: 28,
-  output_count: 32,
-  reserved: 36,
+  reserved: 20,
 } as const;
 
 export const mcr_output = {
-  sizeof: 64,
+  sizeof: 116,
   socket: 0,
   stats: 4,
   segment_max: 8,
-  raw_socket: 12,
-  header: 16,
-  header_count: 42,
+  flags: 12,
+  group: 16,
+  group_count: 16,
+  group_stride: 1,
+  group_bits: 32,
+  port: 36,
+  interface: 40,
+  traffic_class: 44,
+  raw_socket: 48,
+  header: 52,
+  header_count: 62,
   header_stride: 1,
-  is_raw: 58,
-  reserved: 59,
-  reserved_count: 5,
-  reserved_stride: 1,
+  header_bytes: 114,
+  reserved: 115,
+} as const;
+
+export const mcr_rules = {
+  sizeof: 32,
+  rule_count: 0,
+  output_count: 4,
+  source_count: 8,
+  sender_count: 12,
+  datagrams_max: 16,
+  bits_max: 24,
 } as const;
 
 export const mcr_message = {
@@ -198,6 +260,26 @@ export const mcr_interface = {
   addresses_stride: 16,
 } as const;
 
+export const mcr_output_options = {
+  sizeof: 72,
+  address: 0,
+  address_count: 16,
+  address_stride: 1,
+  source: 16,
+  source_count: 16,
+  source_stride: 1,
+  interface: 32,
+  protocol: 36,
+  port: 40,
+  source_port: 44,
+  ttl: 48,
+  traffic_class: 52,
+  is_connected: 56,
+  is_fragmenting: 60,
+  send_buffer_bytes: 64,
+  reserved: 68,
+} as const;
+
 export const symbols = {
   mcr_abi_version: { parameters: [], result: "u32" },
   mcr_version: { parameters: [], result: "pointer" },
@@ -221,15 +303,16 @@ export const symbols = {
   mcr_feature_set: { parameters: ["u32", "buffer", "u32"], result: "i32" },
   mcr_feature_get: { parameters: ["u32", "buffer"], result: "i32" },
   mcr_exclusive_open: { parameters: [], result: "i32" },
-  mcr_exclusive_set: { parameters: ["i32", "u32", "u32", "buffer", "u32"], result: "i32" },
+  mcr_exclusive_set: { parameters: ["i32", "u32", "u32", "buffer", "u32", "buffer", "u32"], result: "i32" },
   mcr_exclusive_end: { parameters: ["i32", "u32"], result: "i32" },
   mcr_exclusive_sweep: { parameters: ["u32"], result: "i32" },
-  mcr_output_open: { parameters: ["u32", "buffer", "u32", "u32", "u32"], result: "i32" },
-  mcr_output_open_raw: { parameters: ["i32", "u32", "u32", "u32", "buffer"], result: "i32" },
+  mcr_output_open: { parameters: ["buffer"], result: "i32" },
+  mcr_output_sender: { parameters: ["i32", "buffer"], result: "i32" },
+  mcr_output_open_raw: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   mcr_membership_open: { parameters: [], result: "i32" },
-  mcr_membership_join: { parameters: ["i32", "u32", "buffer"], result: "i32" },
-  mcr_membership_leave: { parameters: ["i32", "u32", "buffer"], result: "i32" },
-  mcr_table_compile: { parameters: ["u64", "buffer", "u32", "buffer", "u32"], result: "i32" },
+  mcr_membership_join: { parameters: ["i32", "u32", "buffer", "buffer"], result: "i32" },
+  mcr_membership_leave: { parameters: ["i32", "u32", "buffer", "buffer"], result: "i32" },
+  mcr_table_compile: { parameters: ["u64", "buffer", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
   mcr_stats_open: { parameters: [], result: "i32" },
   mcr_stats_map: { parameters: ["i32"], result: "pointer" },
   mcr_stats_unmap: { parameters: ["pointer"], result: "i32" },

@@ -13,7 +13,17 @@ export class FilterOwner implements Disposable {
 
   /** Installs or replaces the filter of an interface; returns for how many of the input's rules it drops. */
   set(interfaceIndex: number, input: number, rules: PackedRules): number {
-    return check(native.mcr_exclusive_set(this.#socket.fd, interfaceIndex, input, rules.bytes, rules.count));
+    return check(
+      native.mcr_exclusive_set(
+        this.#socket.fd,
+        interfaceIndex,
+        input,
+        rules.bytes,
+        rules.count,
+        rules.sourceBytes,
+        rules.sourceCount,
+      ),
+    );
   }
 
   /** Removes the filter of an interface, if there is one. */

@@ -8,7 +8,7 @@ import { writeAddress } from "./address.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check, native } from "./library.ts";
 
-/** An output with the numbers that stand for it. */
+/** An output with the numbers that stand for it. Addresses are checked. */
 export interface NumberedOutput {
   /** Index of its socket; absent while it has none. */
   readonly socket?: number | undefined;
@@ -16,82 +16,187 @@ export interface NumberedOutput {
   readonly stats: number;
   /** Largest payload that needs no IP fragments. */
   readonly segmentMax: number;
+  /** `mcr_output_flag`, but for `RAW`. */
+  readonly flags: number;
+  /** Destination, or the first of a range. */
+  readonly group: string;
+  /** Bits of the prefix, of 128; 128 is one address. */
+  readonly groupBits: number;
+  readonly port: number;
+  readonly interfaceIndex: number;
+  /** DSCP and ECN as one byte. */
+  readonly trafficClass: number;
   /** How it sends frames; absent to send through the UDP socket. */
-  readonly raw?: { readonly socket: number; readonly header: Uint8Array } | undefined;
+  readonly raw?: { readonly socket: number; readonly header: Uint8Array; readonly headerBytes: number } | undefined;
 }
 
-/** A rule with the numbers that stand for it. */
+/** An entry of a source list. */
+export interface NumberedSource {
+  readonly address: string;
+  /** Bits of the prefix, of 128. */
+  readonly bits: number;
+}
+
+/** A rule with the numbers that stand for it. Addresses are checked. */
 export interface NumberedRule {
-  /** Checked, dotted. */
+  /** Destination, or the first of a range. */
   readonly group: string;
-  readonly port: number;
+  /** Bits of the prefix, of 128; 128 is one address. */
+  readonly groupBits: number;
+  /** `MCR_PROTOCOL_*`. */
+  readonly protocol: number;
+  readonly portFirst: number;
+  readonly portLast: number;
   /** Index of the input. */
   readonly input: number;
   /** Slot of its counters. */
   readonly stats: number;
   readonly outputs: readonly NumberedOutput[];
+  /** None: all. */
+  readonly sources: readonly NumberedSource[];
+  readonly excluded: readonly NumberedSource[];
+  /** A second; 0 without limit. */
+  readonly datagramsMax: number;
+  readonly bitsMax: number;
 }
 
-/** `struct mcr_rule[]` and the `struct mcr_output[]` that they refer to. */
+/** An address and port that the relay sends from. */
+export interface Sender {
+  readonly address: Uint8Array;
+  /** 0: any. */
+  readonly port: number;
+}
+
+/** The arrays of `mcr.h` that rules are given in. */
 export interface PackedRules {
   readonly count: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly outputCount: number;
   readonly outputBytes: Uint8Array<ArrayBuffer>;
+  readonly sourceCount: number;
+  readonly sourceBytes: Uint8Array<ArrayBuffer>;
 }
 
 /** Writes rules as C reads them. */
 export function packRules(rules: readonly NumberedRule[]): PackedRules {
+  const parts = rules.map(packRule);
   const outputCount = rules.reduce((sum, rule) => sum + rule.outputs.length, 0);
-  const bytes = new Uint8Array(rules.length * abi.mcr_rule.sizeof);
+  const sourceCount = rules.reduce((sum, rule) => sum + rule.sources.length + rule.excluded.length, 0);
+  const bytes = new Uint8Array(rules.length * abi.mcr_rule.sizeof), view = new DataView(bytes.buffer);
   const outputBytes = new Uint8Array(outputCount * abi.mcr_output.sizeof);
-  const view = new DataView(bytes.buffer);
-  let output = 0;
+  const sourceBytes = new Uint8Array(sourceCount * abi.mcr_source.sizeof);
+  let output = 0, source = 0;
   rules.forEach((rule, i) => {
-    const packed = packRule(rule), at = i * abi.mcr_rule.sizeof;
-    bytes.set(packed.bytes, at);
+    const part = parts[i]!, at = i * abi.mcr_rule.sizeof;
+    bytes.set(part.bytes, at);
     view.setUint32(at + abi.mcr_rule.output_first, output, true);
-    outputBytes.set(packed.outputBytes, output * abi.mcr_output.sizeof);
+    view.setUint32(at + abi.mcr_rule.source_first, source, true);
+    view.setUint32(at + abi.mcr_rule.excluded_first, source + rule.sources.length, true);
+    outputBytes.set(part.outputBytes, output * abi.mcr_output.sizeof);
+    sourceBytes.set(part.sourceBytes, source * abi.mcr_source.sizeof);
     output += rule.outputs.length;
+    source += rule.sources.length + rule.excluded.length;
   });
-  return { count: rules.length, bytes, outputCount, outputBytes };
+  return { count: rules.length, bytes, outputCount, outputBytes, sourceCount, sourceBytes };
+}
+
+/** A rule whose outputs and sources begin at 0. */
+interface PackedRule {
+  readonly bytes: Uint8Array;
+  readonly outputBytes: Uint8Array;
+  readonly sourceBytes: Uint8Array;
 }
 
 /** One of 10,000 rules changes, all are packed: each is so once. */
-const packed = new WeakMap<NumberedRule, { readonly bytes: Uint8Array; readonly outputBytes: Uint8Array }>();
+const packed = new WeakMap<NumberedRule, PackedRule>();
 
-/** A rule whose outputs begin at 0. */
-function packRule(rule: NumberedRule): { readonly bytes: Uint8Array; readonly outputBytes: Uint8Array } {
+function packRule(rule: NumberedRule): PackedRule {
   const known = packed.get(rule);
   if (known !== undefined) return known;
   const bytes = new Uint8Array(abi.mcr_rule.sizeof), view = new DataView(bytes.buffer);
+  const put = (offset: number, value: number): void => view.setUint32(offset, value, true);
   writeAddress(bytes, abi.mcr_rule.group, rule.group);
-  view.setUint32(abi.mcr_rule.port, rule.port, true);
-  view.setUint32(abi.mcr_rule.input, rule.input, true);
-  view.setUint32(abi.mcr_rule.stats, rule.stats, true);
-  view.setUint32(abi.mcr_rule.output_count, rule.outputs.length, true);
-  const made = { bytes, outputBytes: packOutputs(rule.outputs) };
+  put(abi.mcr_rule.group_bits, rule.groupBits);
+  put(abi.mcr_rule.protocol, rule.protocol);
+  put(abi.mcr_rule.port_first, rule.portFirst);
+  put(abi.mcr_rule.port_last, rule.portLast);
+  put(abi.mcr_rule.input, rule.input);
+  put(abi.mcr_rule.stats, rule.stats);
+  put(abi.mcr_rule.output_count, rule.outputs.length);
+  put(abi.mcr_rule.source_count, rule.sources.length);
+  put(abi.mcr_rule.excluded_count, rule.excluded.length);
+  view.setBigUint64(abi.mcr_rule.datagrams_max, BigInt(rule.datagramsMax), true);
+  view.setBigUint64(abi.mcr_rule.bits_max, BigInt(rule.bitsMax), true);
+  const sourceBytes = packSources([...rule.sources, ...rule.excluded]);
+  const made = { bytes, outputBytes: packOutputs(rule.outputs), sourceBytes };
   packed.set(rule, made);
   return made;
 }
 
 function packOutputs(outputs: readonly NumberedOutput[]): Uint8Array {
   const bytes = new Uint8Array(outputs.length * abi.mcr_output.sizeof), view = new DataView(bytes.buffer);
-  outputs.forEach(({ socket, stats, segmentMax, raw }, i) => {
-    const at = i * abi.mcr_output.sizeof;
-    view.setUint32(at + abi.mcr_output.socket, socket ?? abi.MCR_NO_SOCKET, true);
-    view.setUint32(at + abi.mcr_output.stats, stats, true);
-    view.setUint32(at + abi.mcr_output.segment_max, segmentMax, true);
+  outputs.forEach((output, i) => {
+    const at = i * abi.mcr_output.sizeof, { raw } = output;
+    const put = (offset: number, value: number): void => view.setUint32(at + offset, value, true);
+    put(abi.mcr_output.socket, output.socket ?? abi.MCR_NO_SOCKET);
+    put(abi.mcr_output.stats, output.stats);
+    put(abi.mcr_output.segment_max, output.segmentMax);
+    put(abi.mcr_output.flags, output.flags | (raw === undefined ? 0 : abi.MCR_OUTPUT_RAW));
+    writeAddress(bytes, at + abi.mcr_output.group, output.group);
+    put(abi.mcr_output.group_bits, output.groupBits);
+    put(abi.mcr_output.port, output.port);
+    put(abi.mcr_output.interface, output.interfaceIndex);
+    put(abi.mcr_output.traffic_class, output.trafficClass);
     if (raw === undefined) return;
-    view.setUint32(at + abi.mcr_output.raw_socket, raw.socket, true);
-    view.setUint8(at + abi.mcr_output.is_raw, 1);
+    put(abi.mcr_output.raw_socket, raw.socket);
+    view.setUint8(at + abi.mcr_output.header_bytes, raw.headerBytes);
     bytes.set(raw.header, at + abi.mcr_output.header);
   });
   return bytes;
 }
 
+function packSources(sources: readonly NumberedSource[]): Uint8Array {
+  const bytes = new Uint8Array(sources.length * abi.mcr_source.sizeof), view = new DataView(bytes.buffer);
+  sources.forEach(({ address, bits }, i) => {
+    writeAddress(bytes, i * abi.mcr_source.sizeof + abi.mcr_source.address, address);
+    view.setUint32(i * abi.mcr_source.sizeof + abi.mcr_source.bits, bits, true);
+  });
+  return bytes;
+}
+
+/** What a table says beside its rules. */
+export interface TableOptions {
+  /** From where the relay itself sends: what comes from there has come in a loop. */
+  readonly senders: readonly Sender[];
+  /** Of all rules together, a second; 0 without limit. */
+  readonly datagramsMax: number;
+  readonly bitsMax: number;
+}
+
+/** Nothing is refused. */
+export const NO_LIMITS: TableOptions = { senders: [], datagramsMax: 0, bitsMax: 0 };
+
 /** Makes the table of one generation: a sealed memfd. */
-export function compileTable(generation: number, rules: PackedRules): Descriptor {
-  const { bytes, count, outputBytes, outputCount } = rules;
-  return new Descriptor(check(native.mcr_table_compile(BigInt(generation), bytes, count, outputBytes, outputCount)));
+export function compileTable(generation: number, rules: PackedRules, options: TableOptions = NO_LIMITS): Descriptor {
+  const { senders } = options;
+  const counts = new Uint8Array(abi.mcr_rules.sizeof), view = new DataView(counts.buffer);
+  view.setUint32(abi.mcr_rules.rule_count, rules.count, true);
+  view.setUint32(abi.mcr_rules.output_count, rules.outputCount, true);
+  view.setUint32(abi.mcr_rules.source_count, rules.sourceCount, true);
+  view.setUint32(abi.mcr_rules.sender_count, senders.length, true);
+  view.setBigUint64(abi.mcr_rules.datagrams_max, BigInt(options.datagramsMax), true);
+  view.setBigUint64(abi.mcr_rules.bits_max, BigInt(options.bitsMax), true);
+  const { bytes, outputBytes, sourceBytes } = rules;
+  return new Descriptor(check(
+    native.mcr_table_compile(BigInt(generation), counts, bytes, outputBytes, sourceBytes, packSenders(senders)),
+  ));
+}
+
+function packSenders(senders: readonly Sender[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(senders.length * abi.mcr_sender.sizeof), view = new DataView(bytes.buffer);
+  senders.forEach(({ address, port }, i) => {
+    bytes.set(address, i * abi.mcr_sender.sizeof + abi.mcr_sender.address);
+    view.setUint32(i * abi.mcr_sender.sizeof + abi.mcr_sender.port, port, true);
+  });
+  return bytes;
 }

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { MCR_FANOUT_ALONE, MCR_FRAME_HEADER_BYTES } from "./abi.ts";
-import { addressBytes } from "./address.ts";
+import * as abi from "./abi.ts";
+import { addressBytes, writeAddress } from "./address.ts";
 import { Descriptor } from "./descriptor.ts";
 import { NativeError } from "./error.ts";
 import { check, native } from "./library.ts";
 import type { PackedRules } from "./route_table.ts";
 
 /** In place of a fanout group: the only socket that listens on its interface. */
-export const FANOUT_ALONE = MCR_FANOUT_ALONE;
+export const FANOUT_ALONE = abi.MCR_FANOUT_ALONE;
 
 /** One worker's packet ring on one interface, and the note of how far its sends have come. */
 export class InputSocket implements Disposable {
@@ -46,22 +46,49 @@ export class InputSocket implements Disposable {
   }
 }
 
-/** What an output's socket is made from. */
+/** What an output's socket is made from. Addresses are checked. */
 export interface OutputSocketOptions {
   readonly interfaceIndex: number;
-  /** Checked, dotted. */
-  readonly group: string;
+  /** `MCR_PROTOCOL_*`. */
+  readonly protocol: number;
+  /** Destination; of a range any. */
+  readonly address: string;
+  /** 0 with ESP, or when it is not connected. */
   readonly port: number;
+  /** Address to send from; the interface's own when absent. */
+  readonly source?: string | undefined;
+  /** Port to send from; one of the kernel's choice when absent. */
+  readonly sourcePort?: number | undefined;
   readonly ttl: number;
+  /** DSCP and ECN as one byte. */
+  readonly trafficClass: number;
+  /** Whether all it sends goes to one place; else every send names its own. */
+  readonly isConnected: boolean;
+  /** Whether what is larger than the MTU leaves in fragments; else it is refused. */
+  readonly isFragmenting: boolean;
   readonly sendBufferBytes: number;
 }
 
-/** Opens a connected UDP socket. */
+function packOptions(options: OutputSocketOptions): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(abi.mcr_output_options.sizeof), view = new DataView(bytes.buffer);
+  const put = (offset: number, value: number): void => view.setUint32(offset, value, true);
+  writeAddress(bytes, abi.mcr_output_options.address, options.address);
+  if (options.source !== undefined) writeAddress(bytes, abi.mcr_output_options.source, options.source);
+  put(abi.mcr_output_options.interface, options.interfaceIndex);
+  put(abi.mcr_output_options.protocol, options.protocol);
+  put(abi.mcr_output_options.port, options.port);
+  put(abi.mcr_output_options.source_port, options.sourcePort ?? 0);
+  put(abi.mcr_output_options.ttl, options.ttl);
+  put(abi.mcr_output_options.traffic_class, options.trafficClass);
+  put(abi.mcr_output_options.is_connected, Number(options.isConnected));
+  put(abi.mcr_output_options.is_fragmenting, Number(options.isFragmenting));
+  put(abi.mcr_output_options.send_buffer_bytes, options.sendBufferBytes);
+  return bytes;
+}
+
+/** Opens the socket of an output. */
 export function openOutput(options: OutputSocketOptions): Descriptor {
-  const { interfaceIndex, group, port, ttl, sendBufferBytes } = options;
-  return new Descriptor(
-    check(native.mcr_output_open(interfaceIndex, addressBytes(group), port, ttl, sendBufferBytes)),
-  );
+  return new Descriptor(check(native.mcr_output_open(packOptions(options))));
 }
 
 /** A packet socket that sends an output's datagrams as whole frames, and the header that they begin with. */
@@ -72,9 +99,8 @@ export interface RawSocket {
 
 /** Opens the packet socket of an output whose UDP socket is open. */
 export function openRawOutput(socket: Descriptor, options: OutputSocketOptions): RawSocket {
-  const { interfaceIndex, ttl, sendBufferBytes } = options;
-  const header = new Uint8Array(MCR_FRAME_HEADER_BYTES);
-  const raw = native.mcr_output_open_raw(socket.fd, interfaceIndex, ttl, sendBufferBytes, header);
+  const header = new Uint8Array(abi.MCR_FRAME_HEADER_BYTES);
+  const raw = native.mcr_output_open_raw(socket.fd, packOptions(options), header);
   return { socket: new Descriptor(check(raw)), header };
 }
 
@@ -97,14 +123,14 @@ export class Memberships implements Disposable {
     const holder = this.#holders.get(key);
     if (holder === undefined) return;
     this.#holders.delete(key);
-    native.mcr_membership_leave(holder.fd, interfaceIndex, addressBytes(group));
+    native.mcr_membership_leave(holder.fd, interfaceIndex, addressBytes(group), null);
   }
 
   #joinSomewhere(interfaceIndex: number, group: Uint8Array<ArrayBuffer>): Descriptor {
     // The newest has room most likely: a full one stays full until something is left.
     for (const socket of this.#sockets.toReversed().slice(0, 2)) {
       try {
-        check(native.mcr_membership_join(socket.fd, interfaceIndex, group));
+        check(native.mcr_membership_join(socket.fd, interfaceIndex, group, null));
         return socket;
       } catch (error) {
         if (!(error instanceof NativeError) || error.code !== "ENOBUFS") throw error;
@@ -112,7 +138,7 @@ export class Memberships implements Disposable {
     }
     const socket = new Descriptor(check(native.mcr_membership_open()));
     this.#sockets.push(socket);
-    check(native.mcr_membership_join(socket.fd, interfaceIndex, group));
+    check(native.mcr_membership_join(socket.fd, interfaceIndex, group, null));
     return socket;
   }
 

@@ -3,12 +3,29 @@ import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
 import * as abi from "../../ffi/abi.ts";
 import { compileTable, type NumberedRule, packRules } from "../../ffi/route_table.ts";
 
+const OUTPUT = {
+  stats: 0,
+  segmentMax: 1472,
+  flags: 0,
+  group: "239.2.2.2",
+  groupBits: 128,
+  port: 6000,
+  interfaceIndex: 1,
+  trafficClass: 0,
+};
 const RULE: NumberedRule = {
   group: "239.1.2.3",
-  port: 5001,
+  groupBits: 128,
+  protocol: abi.MCR_PROTOCOL_UDP,
+  portFirst: 5001,
+  portLast: 5001,
   input: 7,
   stats: 8,
-  outputs: [{ socket: 9, stats: 10, segmentMax: 1472 }, { stats: 11, segmentMax: 0 }],
+  outputs: [{ ...OUTPUT, socket: 9, stats: 10 }, { ...OUTPUT, stats: 11, segmentMax: 0 }],
+  sources: [],
+  excluded: [],
+  datagramsMax: 0,
+  bitsMax: 0,
 };
 
 Deno.test("packRules() writes what struct mcr_rule and struct mcr_output say", () => {
@@ -20,7 +37,7 @@ Deno.test("packRules() writes what struct mcr_rule and struct mcr_output say", (
     [...bytes.subarray(abi.mcr_rule.sizeof, abi.mcr_rule.sizeof + 16)],
     [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 239, 1, 2, 3],
   );
-  const fields = ["port", "input", "stats", "output_first", "output_count"] as const;
+  const fields = ["port_first", "input", "stats", "output_first", "output_count"] as const;
   deepStrictEqual(fields.map((name) => rule.getUint32(abi.mcr_rule[name], true)), [5001, 7, 8, 0, 2]);
   const output = (index: number): number[] => {
     const view = new DataView(outputBytes.buffer, index * abi.mcr_output.sizeof);
@@ -47,12 +64,15 @@ const refusal = (change: Partial<NumberedRule>, message: string): readonly [Numb
 ];
 for (
   const [rule, message] of [
-    refusal({ port: 0 }, "Cannot compile rule 0: port 0, wanted 1 to 65535"),
-    refusal({ port: 65536 }, "Cannot compile rule 0: port 65536, wanted 1 to 65535"),
+    refusal({ portFirst: 0, portLast: 0 }, "Cannot compile rule 0: ports 0 to 0, wanted one from 1 to 65535"),
+    refusal(
+      { portFirst: 65536, portLast: 65536 },
+      "Cannot compile rule 0: ports 65536 to 65536, wanted one from 1 to 65535",
+    ),
     refusal({ input: abi.MCR_INPUTS_MAX }, "Cannot compile rule 0: input 1024 or slot 8 is beyond its limit"),
     refusal({ stats: abi.MCR_RULES_MAX }, "Cannot compile rule 0: input 7 or slot 65536 is beyond its limit"),
     refusal(
-      { outputs: [{ socket: abi.MCR_OUTPUTS_MAX, stats: 0, segmentMax: 0 }] },
+      { outputs: [{ ...OUTPUT, socket: abi.MCR_OUTPUTS_MAX }] },
       "Cannot compile output 0: socket 65536 or slot 0 is beyond its limit",
     ),
     refusal(

@@ -1,5 +1,6 @@
 // Goal: what the kernel refuses comes back as a code and a sentence, and leaves nothing behind.
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
+import { MCR_PROTOCOL_UDP } from "../../ffi/abi.ts";
 import { Descriptor } from "../../ffi/descriptor.ts";
 import { InterfaceWatch, listInterfaces } from "../../ffi/interfaces.ts";
 import { check, native } from "../../ffi/library.ts";
@@ -11,7 +12,17 @@ import { run } from "../e2e/process.ts";
 const LOOPBACK = listInterfaces().find(({ name }) => name === "lo")!;
 /** No interface has it: numbers are given out from 1 on. */
 const NO_INTERFACE = 2 ** 31 - 1;
-const OUTPUT = { interfaceIndex: LOOPBACK.index, group: "239.255.9.9", port: 6000, ttl: 1, sendBufferBytes: 65536 };
+const OUTPUT = {
+  interfaceIndex: LOOPBACK.index,
+  protocol: MCR_PROTOCOL_UDP,
+  address: "239.255.9.9",
+  port: 6000,
+  ttl: 1,
+  trafficClass: 0,
+  isConnected: true,
+  isFragmenting: true,
+  sendBufferBytes: 65536,
+};
 
 /** A test that opens packet sockets. */
 function testPacket(name: string, fn: () => void | Promise<void>): void {
@@ -109,7 +120,14 @@ testPacket("a filter is exact for 100 groups and says when it had to widen, for 
     packRules(
       Array.from({ length: count }, (_, i) => ({
         group: `239.${i >> 8}.${i & 255}.1`,
-        port: 5001,
+        groupBits: 128,
+        protocol: MCR_PROTOCOL_UDP,
+        portFirst: 5001,
+        portLast: 5001,
+        sources: [],
+        excluded: [],
+        datagramsMax: 0,
+        bitsMax: 0,
         input: 3,
         stats: i,
         outputs: [],

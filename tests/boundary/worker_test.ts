@@ -62,8 +62,12 @@ Deno.test("a worker takes 600 sockets in three messages, gives them up, and take
   await using worker = await TestWorker.ready();
   using socket = openOutput({
     interfaceIndex: LOOPBACK.index,
-    group: "239.255.9.9",
+    protocol: abi.MCR_PROTOCOL_UDP,
+    address: "239.255.9.9",
     port: 6000,
+    trafficClass: 0,
+    isConnected: true,
+    isFragmenting: true,
     ttl: 1,
     sendBufferBytes: 65536,
   });
@@ -205,7 +209,30 @@ Deno.test("a worker runs on the core that it was given", async () => {
 });
 
 const PORT = 5001, GROUP = "239.255.11.1", OUTPUT_GROUP = "239.255.11.2";
-const RULE = { group: GROUP, port: PORT, input: 3, stats: 4, outputs: [{ socket: 5, stats: 6, segmentMax: 1472 }] };
+const RULE = {
+  group: GROUP,
+  groupBits: 128,
+  protocol: abi.MCR_PROTOCOL_UDP,
+  portFirst: PORT,
+  portLast: PORT,
+  input: 3,
+  stats: 4,
+  outputs: [{
+    socket: 5,
+    stats: 6,
+    segmentMax: 1472,
+    flags: 0,
+    group: OUTPUT_GROUP,
+    groupBits: 128,
+    port: PORT,
+    interfaceIndex: 1,
+    trafficClass: 0,
+  }],
+  sources: [],
+  excluded: [],
+  datagramsMax: 0,
+  bitsMax: 0,
+};
 const DATAGRAMS = 2000;
 
 /** A ring on the loopback interface that lets the rule's datagrams through, and the output's socket. */
@@ -214,8 +241,12 @@ function openSockets(): { input: InputSocket; output: Descriptor } & Disposable 
   input.filter(RULE.input, packRules([RULE]));
   const output = openOutput({
     interfaceIndex: LOOPBACK.index,
-    group: OUTPUT_GROUP,
+    protocol: abi.MCR_PROTOCOL_UDP,
+    address: OUTPUT_GROUP,
     port: PORT,
+    trafficClass: 0,
+    isConnected: true,
+    isFragmenting: true,
     ttl: 1,
     sendBufferBytes: 1 << 20,
   });

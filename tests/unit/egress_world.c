@@ -46,7 +46,8 @@ bool world_open(struct world *world, const struct mcr_rule *rules, uint32_t rule
 		const struct mcr_output *outputs, uint32_t output_count)
 {
 	struct model_random random = model_random_from(0x57eaaull);
-	const int32_t fd = mcr_table_compile(1, rules, rule_count, outputs, output_count);
+	const struct mcr_rules counts = { .rule_count = rule_count, .output_count = output_count };
+	const int32_t fd = mcr_table_compile(1, &counts, rules, outputs, NULL, NULL);
 	int32_t error;
 
 	if (!CHECK(fd >= 0))
@@ -153,7 +154,13 @@ void world_check_identities(const struct world *world)
 struct mcr_rule world_rule(uint32_t number, uint32_t output_first, uint32_t output_count)
 {
 	struct mcr_rule rule = {
-		.port = 5000, .stats = number, .output_first = output_first, .output_count = output_count
+		.group_bits = 128,
+		.protocol = MCR_PROTOCOL_UDP,
+		.port_first = 5000,
+		.port_last = 5000,
+		.stats = number,
+		.output_first = output_first,
+		.output_count = output_count,
 	};
 
 	model_address(rule.group, 0xef000000u + number);

@@ -117,7 +117,8 @@ static bool is_well_formed(const struct mcr_filter *filter)
 
 static struct mcr_rule make_rule(uint32_t input, uint32_t group, uint32_t port)
 {
-	struct mcr_rule rule = { .input = input, .port = port };
+	struct mcr_rule rule = { .group_bits = 128, .protocol = MCR_PROTOCOL_UDP, .port_first = port, .port_last = port,
+				 .input = input };
 
 	model_address(rule.group, group);
 	return rule;
@@ -136,7 +137,7 @@ static bool is_wanted(const struct mcr_rule *rules, uint32_t rule_count, const s
 	memcpy(group + 12, view->bytes + 16, 4);
 	port = (uint32_t)view->bytes[header + 2] << 8 | view->bytes[header + 3];
 	for (uint32_t i = 0; i < rule_count; i++) {
-		if (rules[i].input == 0 && rules[i].port == port && memcmp(rules[i].group, group, 16) == 0)
+		if (rules[i].input == 0 && rules[i].port_first == port && memcmp(rules[i].group, group, 16) == 0)
 			return true;
 	}
 	return false;
@@ -150,7 +151,7 @@ static struct view make_view(const struct mcr_rule *rules, uint32_t rule_count, 
 	const uint32_t group = (uint32_t)rule->group[12] << 24 | (uint32_t)rule->group[13] << 16 |
 			       (uint32_t)rule->group[14] << 8 | rule->group[15];
 	struct model_packet packet = { .group = group,
-				       .port = (uint16_t)rule->port,
+				       .port = (uint16_t)rule->port_first,
 				       .option_bytes = model_random_below(random, 11) * 4,
 				       .payload_length = 0 };
 	struct view view = { .protocol = ETH_P_IP };

@@ -91,13 +91,21 @@ static int32_t open_sink(void)
 	return -1;
 }
 
+static struct mcr_rule make_rule(uint32_t port)
+{
+	struct mcr_rule rule = {
+		.group_bits = 128, .protocol = MCR_PROTOCOL_UDP, .port_first = port, .port_last = port
+	};
+
+	model_address(rule.group, RELAY_GROUP);
+	return rule;
+}
+
 bool relay_open_input(struct relay *relay)
 {
-	struct mcr_rule rules[2] = { { .port = RELAY_PORT }, { .port = RELAY_OTHER_PORT } };
+	struct mcr_rule rules[2] = { make_rule(RELAY_PORT), make_rule(RELAY_OTHER_PORT) };
 	uint32_t fanout = 0;
 
-	model_address(rules[0].group, RELAY_GROUP);
-	model_address(rules[1].group, RELAY_GROUP);
 	memset(&relay->stats->rings[0], 0, sizeof(relay->stats->rings[0]));
 	relay->input = mcr_input_open(RELAY_LOOPBACK, RELAY_SLOTS, &fanout);
 	relay->progress = mcr_event_open();
@@ -107,16 +115,23 @@ bool relay_open_input(struct relay *relay)
 
 bool relay_open(struct relay *relay)
 {
-	struct mcr_rule rule = { .port = RELAY_PORT, .output_count = 1 };
+	struct mcr_rule rule = make_rule(RELAY_PORT);
+	const struct mcr_rules counts = { .rule_count = 1, .output_count = 1 };
 	const struct mcr_output output = { .segment_max = 65507 };
-	uint8_t sink[16];
+	struct mcr_output_options options = { .interface = RELAY_LOOPBACK,
+					      .protocol = MCR_PROTOCOL_UDP,
+					      .port = SINK_PORT,
+					      .ttl = 1,
+					      .is_connected = 1,
+					      .is_fragmenting = 1,
+					      .send_buffer_bytes = 1 << 20 };
 
-	model_address(rule.group, RELAY_GROUP);
-	model_address(sink, SINK_GROUP);
+	rule.output_count = 1;
+	model_address(options.address, SINK_GROUP);
 	relay->page = mcr_stats_open();
 	relay->stats = mcr_stats_map(relay->page);
-	relay->table = mcr_table_compile(1, &rule, 1, &output, 1);
-	relay->output = mcr_output_open(RELAY_LOOPBACK, sink, SINK_PORT, 1, 1 << 20);
+	relay->table = mcr_table_compile(1, &counts, &rule, &output, NULL, NULL);
+	relay->output = mcr_output_open(&options);
 	relay->source = relay_open_source(RELAY_PORT);
 	relay->sink = open_sink();
 	return CHECK(relay->stats && relay->table >= 0 && relay->output >= 0) &&

@@ -19,21 +19,30 @@
 
 static struct mcr_rule make_rule(uint32_t input, uint32_t group, uint32_t port)
 {
-	struct mcr_rule rule = { .port = port, .input = input };
+	struct mcr_rule rule = { .group_bits = 128, .protocol = MCR_PROTOCOL_UDP, .port_first = port, .port_last = port,
+				 .input = input };
 
 	model_address(rule.group, group);
 	return rule;
 }
 
+static int32_t compile(uint64_t generation, const struct mcr_rule *rules, uint32_t rule_count,
+		       const struct mcr_output *outputs, uint32_t output_count)
+{
+	const struct mcr_rules counts = { .rule_count = rule_count, .output_count = output_count };
+
+	return mcr_table_compile(generation, &counts, rules, outputs, NULL, NULL);
+}
+
 static bool is_key(const struct mcr_rule *rule, uint32_t input, const uint8_t *group, uint32_t port)
 {
-	return rule->port == port && rule->input == input && memcmp(rule->group, group, 16) == 0;
+	return rule->port_first == port && rule->input == input && memcmp(rule->group, group, 16) == 0;
 }
 
 static const struct mcr_rule *find_slowly(const struct mcr_rule *rules, uint32_t count, const struct mcr_rule *key)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		if (is_key(&rules[i], key->input, key->group, key->port))
+		if (is_key(&rules[i], key->input, key->group, key->port_first))
 			return &rules[i];
 	}
 	return NULL;
@@ -64,7 +73,7 @@ static struct mcr_rule make_lookup(const struct mcr_rule *rules, struct model_ra
 		key.input = model_random_below(random, 7);
 		break;
 	case 1:
-		key.port = 4995 + model_random_below(random, 20);
+		key.port_first = 4995 + model_random_below(random, 20);
 		break;
 	case 2:
 		key.group[model_random_below(random, 16)] ^= (uint8_t)(1u << model_random_below(random, 8));
@@ -83,7 +92,7 @@ static bool routes_are_rules(const struct mcr_table *table, const struct mcr_rul
 	for (uint32_t i = 0; i < MODEL_LOOKUPS; i++) {
 		const struct mcr_rule key = make_lookup(rules, random);
 		const struct mcr_rule *rule = find_slowly(rules, MODEL_RULES, &key);
-		const struct mcr_route *route = mcr_route_find(table, key.input, key.group, key.port);
+		const struct mcr_route *route = mcr_route_find(table, key.input, key.group, key.port_first);
 
 		if (!CHECK(!rule == !route))
 			return false;
@@ -109,12 +118,12 @@ static void lookups_agree_with_a_linear_search(void)
 
 	for (uint32_t i = 0; i < output_count; i++)
 		outputs[i] = (struct mcr_output){ .socket = i, .stats = output_count - i, .segment_max = 1472 };
-	fd = mcr_table_compile(77, rules, MODEL_RULES, outputs, output_count);
+	fd = compile(77, rules, MODEL_RULES, outputs, output_count);
 	if (CHECK(fd >= 0) && CHECK(mcr_table_map(fd, &table) == 0)) {
 		CHECK(table->generation == 77 && table->route_outputs_max == 3);
 		for (uint32_t i = 0; i < MODEL_RULES; i++) {
 			const struct mcr_route *route =
-				mcr_route_find(table, rules[i].input, rules[i].group, rules[i].port);
+				mcr_route_find(table, rules[i].input, rules[i].group, rules[i].port_first);
 
 			CHECK(route && route->stats == rules[i].stats);
 		}
@@ -152,10 +161,10 @@ static void neighbouring_groups_do_not_crowd(void)
 		for (uint32_t i = 0; i < MODEL_RULES; i++) {
 			const uint32_t group = htonl(0xe0000000u | i << shift);
 
-			rules[i] = (struct mcr_rule){ .group = { [10] = 0xff, [11] = 0xff }, .port = 5000 };
+			rules[i] = make_rule(0, 0, 5000);
 			memcpy(rules[i].group + 12, &group, sizeof(group));
 		}
-		fd = mcr_table_compile(1, rules, MODEL_RULES, NULL, 0);
+		fd = compile(1, rules, MODEL_RULES, NULL, 0);
 		if (CHECK(fd >= 0) && CHECK(mcr_table_map(fd, &table) == 0)) {
 			CHECK(longest_stretch(table) < 64);
 			munmap((void *)(uintptr_t)table, table->bytes);
@@ -168,7 +177,7 @@ static void neighbouring_groups_do_not_crowd(void)
 static void empty_table_routes_nothing(void)
 {
 	const struct mcr_rule key = make_rule(0, 0xef010101, 5000);
-	const int32_t fd = mcr_table_compile(1, NULL, 0, NULL, 0);
+	const int32_t fd = compile(1, NULL, 0, NULL, 0);
 	const struct mcr_table *table;
 
 	CHECK(mcr_route_find(NULL, 0, key.group, 5000) == NULL);
@@ -188,14 +197,14 @@ static void same_key_twice_is_refused(void)
 	rules[0] = make_rule(3, 0xef010101, 5000);
 	rules[1] = make_rule(4, 0xef010101, 5000);
 	rules[2] = make_rule(3, 0xef010101, 5000);
-	CHECK(mcr_table_compile(1, rules, 3, NULL, 0) == -EEXIST);
+	CHECK(compile(1, rules, 3, NULL, 0) == -EEXIST);
 	CHECK(strstr(mcr_error(), "rule 2: rule 0 has the same key") != NULL);
 }
 
 static int32_t compile_one(struct mcr_rule rule, uint32_t output_count)
 {
 	static struct mcr_output outputs[MCR_RULE_OUTPUTS_MAX + 1];
-	const int32_t fd = mcr_table_compile(1, &rule, 1, outputs, output_count);
+	const int32_t fd = compile(1, &rule, 1, outputs, output_count);
 
 	if (fd >= 0)
 		close(fd);
@@ -221,9 +230,9 @@ static void what_is_beyond_a_limit_is_refused(void)
 	rule.output_count = UINT32_MAX;
 	CHECK(compile_one(rule, 2) == -EINVAL);
 	rule = sound;
-	rule.port = 0;
+	rule.port_first = rule.port_last = 0;
 	CHECK(compile_one(rule, 0) == -EINVAL);
-	rule.port = 65536;
+	rule.port_first = rule.port_last = 65536;
 	CHECK(compile_one(rule, 0) == -EINVAL);
 	rule = sound;
 	rule.input = MCR_INPUTS_MAX;
@@ -231,11 +240,11 @@ static void what_is_beyond_a_limit_is_refused(void)
 	rule = sound;
 	rule.stats = MCR_RULES_MAX;
 	CHECK(compile_one(rule, 0) == -EINVAL);
-	CHECK(mcr_table_compile(1, &sound, MCR_RULES_MAX + 1, NULL, 0) == -EINVAL);
-	CHECK(mcr_table_compile(1, NULL, 0, &output, MCR_OUTPUTS_MAX + 1) == -EINVAL);
-	CHECK(mcr_table_compile(1, NULL, 0, &output, 1) == -EINVAL);
+	CHECK(compile(1, &sound, MCR_RULES_MAX + 1, NULL, 0) == -EINVAL);
+	CHECK(compile(1, NULL, 0, &output, MCR_OUTPUTS_MAX + 1) == -EINVAL);
+	CHECK(compile(1, NULL, 0, &output, 1) == -EINVAL);
 	output = (struct mcr_output){ .socket = MCR_NO_SOCKET, .stats = MCR_OUTPUTS_MAX };
-	CHECK(mcr_table_compile(1, NULL, 0, &output, 1) == -EINVAL);
+	CHECK(compile(1, NULL, 0, &output, 1) == -EINVAL);
 }
 
 static int32_t compile_sound(void)
@@ -243,7 +252,7 @@ static int32_t compile_sound(void)
 	const struct mcr_rule rule = make_rule(1, 0xef010101, 5000);
 	const struct mcr_output output = { .socket = MCR_NO_SOCKET };
 
-	return mcr_table_compile(1, &rule, 1, &output, 1);
+	return compile(1, &rule, 1, &output, 1);
 }
 
 static void table_cannot_be_changed(void)
