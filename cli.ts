@@ -4,8 +4,8 @@
  *
  * @module
  */
+import { resolveCommand } from "./control/command_tree.ts";
 import { COMMANDS } from "./control/commands/mod.ts";
-import { findCommand } from "./control/commands/help.ts";
 import { messageOf, NoDaemonError, UsageError } from "./control/error.ts";
 import { commandHelp, overview } from "./control/help.ts";
 import { VERSION } from "./control/version.ts";
@@ -38,25 +38,17 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
 }
 
 async function runCommand(args: readonly string[], terminal: Terminal): Promise<string | number> {
-  const { name, rest } = splitVerb(args);
-  if (name === undefined) {
+  const { command, rest } = resolveCommand(args, COMMANDS);
+  if (command === undefined) {
     if (rest.some(isHelp)) return overview(COMMANDS);
     if (rest.includes("--version")) return `mcr ${VERSION}\n`;
     if (rest.length > 0) throw new UsageError(`Cannot use ${rest[0]} without a command; see "mcr help"`);
     terminal.notice(overview(COMMANDS));
     return STATUS.usage;
   }
-  const command = findCommand(name, COMMANDS);
   const asksForHelp = untilDashes(rest).some(isHelp);
   if (asksForHelp && !command.isPassedOn) return commandHelp(command);
   return await command.run(rest, terminal);
-}
-
-/** Options that stand before the command belong to it: `mcr --socket PATH list`. */
-function splitVerb(args: readonly string[]): { name: string | undefined; rest: readonly string[] } {
-  let index = 0;
-  while (index < args.length && args[index]!.startsWith("-")) index += args[index] === "--socket" ? 2 : 1;
-  return { name: args[index], rest: [...args.slice(0, index), ...args.slice(index + 1)] };
 }
 
 /** The arguments before `--`, which ends the options. */

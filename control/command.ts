@@ -18,7 +18,10 @@ export interface Option {
   readonly aliases?: readonly string[];
   /** One letter for the same. */
   readonly short?: string;
-  /** What its value is called in the help; absent when it takes none. */
+  /**
+   * What its value is called in the help; absent when it takes none. Shells propose what it names: interfaces for
+   * `IFACE`, rules for `ID`, files for `PATH` and `FILE`, and words in small letters themselves, as in `on|off|auto`.
+   */
   readonly value?: string;
   /** Whether it may be given more than once. */
   readonly isRepeatable?: boolean;
@@ -32,9 +35,11 @@ export interface Surroundings {
   readonly notice: (text: string) => void;
 }
 
-/** One command: `mcr NAME`. */
+/** One command: `mcr NAME`, or with other commands below it. */
 export interface Command {
+  /** What is typed after `mcr`: `add`, or `config check` for a subcommand. */
   readonly name: string;
+  /** Other words for the last of its name. */
   readonly aliases?: readonly string[];
   /** How it is called, in one line. */
   readonly usage: string;
@@ -42,11 +47,15 @@ export interface Command {
   readonly summary: string;
   /** What else there is to know, in lines of at most 78 columns. */
   readonly details?: string;
-  /** A command line that works. */
+  /** Command lines that work, one a line; `\\` continues one, and one may end in a `#` and what it does. */
   readonly example: string;
   readonly options: readonly Option[];
   /** The most arguments that are no options; none unless given. */
   readonly positionalsMax?: number;
+  /** What those arguments are called, as in `ID|NAME`; like an option's value, it tells shells what to propose. */
+  readonly positional?: string;
+  /** The commands below this one: see `makeGroup()`. */
+  readonly subcommands?: readonly Command[];
   /** Whether another program reads the arguments, `--help` included. */
   readonly isPassedOn?: boolean;
 
@@ -72,6 +81,11 @@ export const JSON_OPTION: Option = {
   short: "j",
   help: "print the supervisor's answer as one line of JSON",
 };
+
+/** Everything that an option can be written as: `-j`, `--json`. */
+export function spellings({ name, aliases = [], short }: Option): string[] {
+  return [...short === undefined ? [] : [`-${short}`], ...[name, ...aliases].map((one) => `--${one}`)];
+}
 
 /** The arguments of one command, read. */
 export class Arguments {

@@ -38,7 +38,8 @@ With --exclusive the rest of this host gets none of the rule's datagrams: no
 listener on the input interface, no routing, no bridge that it is a port of.
 That spares the kernel the work for them. It needs CAP_NET_ADMIN.`,
   example: `mcr add --input-interface eth0 --input-group 239.1.1.1 --input-port 5001 \\
-    --outputs 239.2.2.2:6000:eth1,239.2.2.3:6000:eth2 --name camera-1`,
+    --outputs 239.2.2.2:6000:eth1,239.2.2.3:6000:eth2 --name camera-1
+mcr add --in eth0 --group 239.1.1.1 --port 5001 --out 239.2.2.2:6000:eth1`,
   options: [
     { name: "input-interface", aliases: ["in"], value: "IFACE", help: "interface on which the datagrams arrive" },
     { name: "input-group", aliases: ["group"], value: "GROUP", help: "multicast group they are sent to" },

@@ -15,6 +15,7 @@ export const remove: Command = {
   example: "mcr remove 239.1.1.1:5001:eth0",
   options: [JSON_OPTION, SOCKET_OPTION],
   positionalsMax: 1,
+  positional: "ID|NAME",
 
   async run(args): Promise<string> {
     const given = readArguments(remove, args);

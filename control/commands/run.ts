@@ -34,12 +34,16 @@ as it has printed "mcr: ready on PATH, N worker(s)". SIGTERM or SIGINT ends it
 in good order, a second one at once. It needs CAP_NET_RAW and CAP_NET_ADMIN.`,
   example: "mcr run --workers 2 --cores 2,3",
   options: [
-    { name: "workers", value: "N", help: `worker processes, 1 to ${WORKERS_MAX}, or "auto": one a core (default)` },
+    {
+      name: "workers",
+      value: "N|auto",
+      help: `worker processes, 1 to ${WORKERS_MAX}, or "auto": one a core (default)`,
+    },
     { name: "cores", value: "LIST", help: "cores for the workers, as in 2,3 or 0-3 (default: all we may use)" },
     {
       name: "profile",
-      value: "NAME",
-      help: "latency, balanced (default) or throughput: how long a worker lets datagrams gather when they come fast",
+      value: "latency|balanced|throughput",
+      help: "balanced unless given: how long a worker lets datagrams gather when they come fast",
     },
     {
       name: "coalesce-us",

@@ -36,6 +36,7 @@ const USAGE_ERRORS: readonly [args: string[], message: RegExp][] = [
   [["lst"], /^mcr: Cannot run "mcr lst": there is no such command; did you mean "list"\?\n$/],
   [["frobnicate"], /there is no such command; see "mcr help"\n$/],
   [["help", "ad"], /Cannot run "mcr ad": .*did you mean "add"\?/],
+  [["help", "add", "remove"], /Cannot use argument "remove" of mcr help: expected mcr help \[COMMAND\.\.\.\]/],
   [["list", "--jsn"], /Cannot use --jsn: mcr list has no such option; did you mean "--json"\?/],
   [["--frobnicate"], /Cannot use --frobnicate without a command/],
   [["remove"], /Cannot remove a rule without its id or name: expected mcr remove ID\|NAME/],
@@ -90,8 +91,10 @@ Deno.test("mcr help, --help and -h say the same, status 0", async () => {
   const { output } = await mcr("help");
   for (const args of [["--help"], ["-h"]]) deepStrictEqual(await mcr(...args), { status: 0, output, messages: "" });
   const ofAdd = (await mcr("help", "add")).output;
-  match(ofAdd, /^usage: mcr add /);
-  for (const args of [["add", "--help"], ["add-rule", "--in", "x", "-h"], ["help", "add-rule"]]) {
+  match(ofAdd, /^Add a rule to the running relay\.\n\n +mcr add /);
+  match(ofAdd, /^usage: mcr add /m);
+  const ways = [["add", "--help"], ["--help", "add"], ["add-rule", "--in", "x", "-h"], ["help", "add-rule"]];
+  for (const args of ways) {
     deepStrictEqual(await mcr(...args), { status: 0, output: ofAdd, messages: "" });
   }
 });

@@ -1,5 +1,7 @@
-import { deepStrictEqual, equal, match, throws } from "node:assert/strict";
-import { asUsage, type Command, readArguments } from "../../control/command.ts";
+import { deepStrictEqual, equal, match, rejects, throws } from "node:assert/strict";
+import { asUsage, type Command, readArguments, spellings } from "../../control/command.ts";
+import { allOf, leavesOf, makeGroup, resolveCommand } from "../../control/command_tree.ts";
+import { makeHelp } from "../../control/commands/help.ts";
 import { COMMANDS } from "../../control/commands/mod.ts";
 import { ControlError, UsageError } from "../../control/error.ts";
 import { commandHelp, overview } from "../../control/help.ts";
@@ -64,12 +66,14 @@ Deno.test("asUsage() turns refusals into wrong use and leaves faults alone", () 
   throws(() => asUsage(fail), { name: "TypeError" });
 });
 
-Deno.test("commandHelp() tells usage, options, other names and an example", () => {
+Deno.test("commandHelp() tells examples, usage, options and other names", () => {
   equal(
     commandHelp(COMMAND),
-    `usage: ${COMMAND.usage}
+    `Paint a wall.
 
-Paint a wall.
+  mcr paint --colour red
+
+usage: ${COMMAND.usage}
 
 options:
   --colour, --color NAME
@@ -80,36 +84,113 @@ options:
       as JSON
 
 also called: draw
-
-example:
-  mcr paint --colour red
 `,
   );
 });
 
-Deno.test("the help of every command fits 80 columns and ends in an example of it", () => {
-  for (const command of COMMANDS) {
+const OPEN: Command = { ...COMMAND, name: "door open", aliases: ["unlock"], summary: "Open a door" };
+const DOOR = makeGroup({
+  name: "door",
+  summary: "What doors do",
+  example: "mcr door open",
+  subcommands: [OPEN, { ...COMMAND, name: "door close", aliases: [] }],
+});
+
+Deno.test("resolveCommand() finds commands below commands, and leaves them what is theirs", () => {
+  const find = (line: string): [string | undefined, string] => {
+    const { command, rest } = resolveCommand(line.split(" ").filter(Boolean), [COMMAND, DOOR], [
+      { ...COMMAND, name: "__hidden", aliases: [] },
+    ]);
+    return [command?.name, rest.join(" ")];
+  };
+  deepStrictEqual(find("paint --coat 1 north"), ["paint", "--coat 1 north"]);
+  deepStrictEqual(find("--socket S paint open"), ["paint", "--socket S open"]);
+  deepStrictEqual(find("door open -j front"), ["door open", "-j front"]);
+  deepStrictEqual(find("-j door --socket S unlock front"), ["door open", "-j --socket S front"]);
+  deepStrictEqual(find("door -h"), ["door", "-h"]);
+  deepStrictEqual(find("-j"), [undefined, "-j"]);
+  deepStrictEqual(find("__hidden x"), ["__hidden", "x"]);
+});
+
+Deno.test("resolveCommand() proposes what was meant, at any depth, but nothing hidden", () => {
+  const cases: readonly [string, string][] = [
+    ["pain", 'Cannot run "mcr pain": there is no such command; did you mean "paint"?'],
+    ["door opn", 'Cannot run "mcr door opn": there is no such command; did you mean "open"?'],
+    ["door window", 'Cannot run "mcr door window": there is no such command; see "mcr help door"'],
+    ["__hiden", 'Cannot run "mcr __hiden": there is no such command; see "mcr help"'],
+  ];
+  for (const [line, message] of cases) {
+    const hidden = [{ ...COMMAND, name: "__hidden" }];
+    throws(() => resolveCommand(line.split(" "), [COMMAND, DOOR], hidden), { name: "UsageError", message });
+  }
+});
+
+Deno.test("a command that only holds others tells of them and does nothing alone", async () => {
+  equal(
+    commandHelp(DOOR),
+    `What doors do.
+
+  mcr door open
+
+usage: mcr door open|close [OPTION...]
+
+commands:
+  open   Open a door
+  close  Paint a wall
+`,
+  );
+  await rejects(DOOR.run([], { notice: () => {} }), {
+    name: "UsageError",
+    message: 'Cannot run "mcr door" alone: expected mcr door open|close',
+  });
+  deepStrictEqual(leavesOf([DOOR, COMMAND]).map(({ name }) => name), ["door open", "door close", "paint"]);
+  deepStrictEqual(allOf([DOOR]).map(({ name }) => name), ["door", "door open", "door close"]);
+});
+
+Deno.test("mcr help finds commands below commands, and hidden ones", async () => {
+  const help = makeHelp([COMMAND, DOOR], [{ ...COMMAND, name: "__hidden" }]);
+  const ask = (...args: string[]): Promise<string | number> => help.run(args, { notice: () => {} });
+  equal(await ask("door", "open"), commandHelp(OPEN));
+  equal(await ask("door"), commandHelp(DOOR));
+  match(String(await ask("__hidden")), /^Paint a wall/);
+  match(String(await ask()), /^ +door +What doors do$/m);
+  await rejects(ask("door", "open", "wide"), { name: "UsageError", message: /Cannot use argument "wide"/ });
+});
+
+Deno.test("the help of every command fits 80 columns and begins with examples of it", () => {
+  for (const command of allOf(COMMANDS)) {
     const text = commandHelp(command);
     for (const line of text.split("\n")) equal(line.length <= 80, true, line);
-    match(command.example, new RegExp(`^mcr ${command.name}\\b`));
+    for (const line of command.example.replaceAll("\\\n", "").split("\n")) {
+      match(line, new RegExp(`^mcr ${command.name}\\b`));
+    }
   }
   for (const line of overview(COMMANDS).split("\n")) equal(line.length <= 80, true, line);
 });
 
 Deno.test("no two commands share a name, and none has an option twice", () => {
-  const names = COMMANDS.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
+  const names = allOf(COMMANDS).flatMap(({ name, aliases = [] }) => {
+    return [name, ...aliases.map((alias) => name.replace(/\S+$/, alias))];
+  });
   equal(new Set(names).size, names.length);
-  for (const { name, options } of COMMANDS) {
-    const all = options.flatMap((
-      option,
-    ) => [option.name, ...option.aliases ?? [], ...option.short ? [option.short] : []]);
+  for (const { name, options } of allOf(COMMANDS)) {
+    const all = options.flatMap(spellings);
     equal(new Set(all).size, all.length, name);
   }
 });
 
 Deno.test("every example is understood by the command that it is of", () => {
-  for (const command of COMMANDS.filter(({ isPassedOn }) => !isPassedOn)) {
-    const [line] = command.example.replaceAll("\\\n", " ").split("&&");
-    readArguments(command, line!.trim().split(/\s+/).slice(2));
+  for (const command of leavesOf(COMMANDS).filter(({ isPassedOn }) => !isPassedOn)) {
+    for (const line of command.example.replaceAll("\\\n", " ").split("\n")) {
+      const [call] = line.replace(/ #.*$/, "").split(/ (?:&&|[|>]) /);
+      readArguments(command, call!.trim().split(/\s+/).slice(1 + command.name.split(" ").length));
+    }
+  }
+});
+
+Deno.test("a subcommand is named after its command, and a command that takes arguments says what they are", () => {
+  for (const { name, subcommands = [], positional, positionalsMax = 0, isPassedOn } of allOf(COMMANDS)) {
+    for (const below of subcommands) equal(below.name.startsWith(`${name} `), true, below.name);
+    if (!isPassedOn) equal(positional !== undefined, positionalsMax > 0, name);
   }
 });

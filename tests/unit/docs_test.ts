@@ -1,6 +1,8 @@
 // Goal: what the documents say of commands, options, reasons and files is so.
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { main } from "../../cli.ts";
+import { spellings } from "../../control/command.ts";
+import { resolveCommand } from "../../control/command_tree.ts";
 import { COMMANDS } from "../../control/commands/mod.ts";
 import { TestSupervisor } from "./fake_engine.ts";
 
@@ -31,14 +33,14 @@ function mcrCalls(document: string): string[][] {
   });
 }
 
-/** The options that a command takes. What native programs take is in the table that prints their help. */
-function optionsOf(name: string): Set<string> {
-  if (name === "gen" || name === "sink") {
-    return new Set([...read(`csrc/${name}_options.c`).matchAll(/--[a-z-]+/g)].map(([option]) => option));
+/** The options that a call may have. What native programs take is in the table that prints their help. */
+function optionsOf(call: readonly string[]): Set<string> {
+  const { command } = resolveCommand(call, COMMANDS);
+  ok(command !== undefined, `mcr ${call[0]} is a command`);
+  if (command.isPassedOn) {
+    return new Set([...read(`csrc/${command.name}_options.c`).matchAll(/--[a-z-]+/g)].map(([option]) => option));
   }
-  const command = COMMANDS.find((one) => one.name === name || one.aliases?.includes(name));
-  ok(command !== undefined, `mcr ${name} is a command`);
-  return new Set(command.options.flatMap((option) => [option.name, ...option.aliases ?? []].map((one) => `--${one}`)));
+  return new Set(command.options.flatMap(spellings));
 }
 
 Deno.test("the commands of README.md are found in it", () => {
@@ -47,9 +49,9 @@ Deno.test("the commands of README.md are found in it", () => {
 
 for (const document of DOCUMENTS) {
   Deno.test(`${document}: every command of mcr, and each of its options, exists`, () => {
-    for (const [name, ...args] of mcrCalls(document)) {
-      const known = optionsOf(name!);
-      for (const option of args.filter((word) => word.startsWith("--"))) ok(known.has(option), `mcr ${name} ${option}`);
+    for (const call of mcrCalls(document)) {
+      const known = optionsOf(call);
+      for (const option of call.filter((word) => word.startsWith("--"))) ok(known.has(option), `mcr ${call.join(" ")}`);
     }
   });
 
