@@ -67,8 +67,12 @@ static void worker_has_its_channel_and_nothing_else(void)
 	int32_t status = -1;
 	ssize_t length;
 
-	/* A supervisor that is told nothing else opens everything close-on-exec. */
-	fcntl(leaked, F_SETFD, FD_CLOEXEC);
+	/*
+	 * A supervisor that is told nothing else opens everything close-on-exec. What started the tests may have left
+	 * descriptors open (a shell does, that holds a lock).
+	 */
+	for (int fd = STDERR_FILENO + 1; fd <= 9; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	if (!start(&worker, "#!/bin/sh\n"
 			    "read -r stat </proc/$$/stat\n"
 			    "set -- \"$1\" $stat\n"
