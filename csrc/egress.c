@@ -80,14 +80,15 @@ static void run_look_at_outputs(struct mcr_egress *egress, struct mcr_run *run)
 	egress->request_count += run->singly_count * (run->datagram_count - 1);
 }
 
-void mcr_egress_add(struct mcr_egress *egress, const struct mcr_route *route, const uint8_t *payload, uint32_t length,
+void mcr_egress_add(struct mcr_egress *egress, const struct mcr_route *route, const struct mcr_flow *flow,
 		    uint32_t segment_bytes, uint64_t time_ns)
 {
+	const uint32_t length = flow->payload_length;
 	const uint32_t datagram_count = mcr_segment_count(length, segment_bytes);
 	struct mcr_run *run = egress->run_count ? &egress->runs[egress->run_count - 1] : NULL;
 	const uint32_t frame = egress->frame_count++;
 
-	egress->payloads[frame] = (struct iovec){ .iov_base = (void *)(uintptr_t)payload, .iov_len = length };
+	egress->payloads[frame] = (struct iovec){ .iov_base = (void *)(uintptr_t)flow->payload, .iov_len = length };
 	egress->times_ns[frame] = time_ns;
 	if (run && datagram_count == 1 && run_takes(egress, run, route, length)) {
 		run->is_closed = length < run->segment_bytes;

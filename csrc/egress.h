@@ -13,6 +13,7 @@
 #define MCR_EGRESS_H
 
 #include "mcr.h"
+#include "parse.h"
 #include "raw_frame.h"
 #include "route.h"
 
@@ -90,10 +91,10 @@ int mcr_egress_has_room(const struct mcr_egress *egress);
 
 /**
  * mcr_egress_add - add a frame's payload; only while mcr_egress_has_room().
+ * @flow: its payload must stay until mcr_egress_account().
  * @segment_bytes: size of the datagrams of a superframe, else 0.
- * @payload: must stay until mcr_egress_account().
  */
-void mcr_egress_add(struct mcr_egress *egress, const struct mcr_route *route, const uint8_t *payload, uint32_t length,
+void mcr_egress_add(struct mcr_egress *egress, const struct mcr_route *route, const struct mcr_flow *flow,
 		    uint32_t segment_bytes, uint64_t time_ns);
 
 /* Notes datagrams that are not relayed; counted by mcr_egress_account() like the others. */

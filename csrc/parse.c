@@ -94,6 +94,10 @@ enum mcr_drop mcr_parse_ipv4(const uint8_t *packet, uint32_t length, int is_chec
 	address_from_ipv4(flow->source, packet + 12);
 	address_from_ipv4(flow->group, packet + 16);
 	flow->port = read_be16(udp + 2);
+	flow->source_port = read_be16(udp);
+	flow->protocol = MCR_PROTOCOL_UDP;
+	flow->ttl = packet[8];
+	flow->traffic_class = packet[1];
 	flow->payload = udp + UDP_HEADER_BYTES;
 	flow->payload_length = udp_length - UDP_HEADER_BYTES;
 	return MCR_DROP_COUNT;

@@ -9,11 +9,15 @@
 
 #include <stdint.h>
 
-/* What a datagram is looked up by, and where its payload lies. */
+/* What a datagram is looked up by, what its outputs may copy of it, and where its payload lies. */
 struct mcr_flow {
 	uint8_t group[16]; /* destination address */
 	uint8_t source[16];
 	uint32_t port; /* destination, host order */
+	uint32_t source_port;
+	uint32_t protocol; /* MCR_PROTOCOL_UDP */
+	uint32_t ttl;
+	uint32_t traffic_class; /* DSCP and ECN as one byte */
 	const uint8_t *payload;
 	uint32_t payload_length;
 };

@@ -186,8 +186,7 @@ static void take_frame(struct mcr_worker *worker, uint32_t input, const struct m
 		reason = MCR_DROP_NO_RULE;
 		goto drop;
 	}
-	mcr_egress_add(&worker->egress, route, flow.payload, flow.payload_length, frame->segment_bytes,
-		       frame->time_ns);
+	mcr_egress_add(&worker->egress, route, &flow, frame->segment_bytes, frame->time_ns);
 	return;
 drop:
 	mcr_egress_drop(&worker->egress, reason, unread_count(frame));
@@ -242,8 +241,7 @@ static void count_leftover(struct mcr_worker *worker, uint32_t input, const stru
 	}
 	mcr_egress_begin(&worker->egress);
 	if (route)
-		mcr_egress_add(&worker->egress, route, flow.payload, flow.payload_length, frame->segment_bytes,
-			       frame->time_ns);
+		mcr_egress_add(&worker->egress, route, &flow, frame->segment_bytes, frame->time_ns);
 	else
 		mcr_egress_drop(&worker->egress, reason, unread_count(frame));
 	mcr_egress_account(&worker->egress, clock_ns(CLOCK_REALTIME));

@@ -17,13 +17,13 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   // Common.
   base: [],
   mcr: [],
-  // The data path: none of these knows another, but for egress, which sends what routes say on a ring, as frames too.
+  // The data path: none of these knows another, but for egress, which sends flows as routes say on a ring, as frames too.
   packet_ring: [],
   parse: [],
   raw_frame: [],
   route: [],
   uring: [],
-  egress: ["raw_frame", "route", "uring"],
+  egress: ["parse", "raw_frame", "route", "uring"],
   // The control plane's side of it.
   channel: [],
   exclusive: ["filter"],

@@ -110,8 +110,10 @@ static const struct mcr_route *route_at(const struct world *world, uint32_t at)
 
 void world_add(struct world *world, uint32_t route, const uint8_t *payload, uint32_t length, uint32_t segment_bytes)
 {
+	const struct mcr_flow flow = { .payload = payload, .payload_length = length };
+
 	CHECK(mcr_egress_has_room(world->egress));
-	mcr_egress_add(world->egress, route_at(world, route), payload, length, segment_bytes, 1000);
+	mcr_egress_add(world->egress, route_at(world, route), &flow, segment_bytes, 1000);
 }
 
 bool world_hears(struct world *world, uint32_t socket, const uint8_t *payload, uint32_t length)

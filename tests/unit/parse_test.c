@@ -49,11 +49,15 @@ static void packet_of_any_length_is_taken_apart(void)
 		const uint32_t bytes = write_packet(packet, option_bytes, payload, length);
 
 		memset(packet + bytes, 0xee, padding);
+		packet[1] = (uint8_t)length;
+		packet[8] = (uint8_t)(length + 1);
+		model_packet_seal_header(packet);
 		if (!CHECK(mcr_parse_ipv4(packet, bytes + padding, 0, &flow) == MCR_DROP_COUNT))
 			return;
 		CHECK(flow.payload == packet + 28 + option_bytes && flow.payload_length == length);
 		CHECK(memcmp(flow.source, source, 16) == 0 && memcmp(flow.group, group, 16) == 0);
-		CHECK(flow.port == PORT);
+		CHECK(flow.port == PORT && flow.source_port == 40000 && flow.protocol == MCR_PROTOCOL_UDP);
+		CHECK(flow.traffic_class == packet[1] && flow.ttl == packet[8]);
 	}
 }
 
