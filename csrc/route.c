@@ -77,6 +77,15 @@ static int32_t rule_check(const struct mcr_rule *rule, uint32_t index, uint32_t 
 	return 0;
 }
 
+static uint32_t flags_of(const struct mcr_output *outputs, uint32_t output_count)
+{
+	uint32_t flags = 0;
+
+	for (uint32_t i = 0; i < output_count; i++)
+		flags |= outputs[i].flags;
+	return flags;
+}
+
 static int32_t table_fill(struct mcr_table *table, const struct mcr_rule *rules, const struct mcr_output *outputs)
 {
 	struct mcr_bucket *buckets = buckets_of(table);
@@ -98,7 +107,9 @@ static int32_t table_fill(struct mcr_table *table, const struct mcr_rule *rules,
 		memcpy(buckets[at].group, rule->group, 16);
 		routes[i] = (struct mcr_route){ .stats = rule->stats,
 						.output_first = rule->output_first,
-						.output_count = rule->output_count };
+						.output_count = rule->output_count,
+						.port_first = rule->port_first,
+						.varies = flags_of(outputs + rule->output_first, rule->output_count) };
 	}
 	if (table->output_count)
 		memcpy((uint8_t *)table + table->outputs_offset, outputs, table->output_count * sizeof(*outputs));

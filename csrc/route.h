@@ -16,7 +16,8 @@ struct mcr_route {
 	uint32_t stats; /* slot in mcr_stats.rules */
 	uint32_t output_first;
 	uint32_t output_count;
-	uint32_t reserved;
+	uint32_t port_first; /* of the rule: what MCR_OUTPUT_PORT_MAP counts from */
+	uint32_t varies; /* flags of all its outputs together: what a run's datagrams must have in common */
 };
 
 struct mcr_bucket {

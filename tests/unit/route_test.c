@@ -107,6 +107,15 @@ static bool routes_are_rules(const struct mcr_table *table, const struct mcr_rul
 	return CHECK(hits > MODEL_LOOKUPS / 2 && hits < MODEL_LOOKUPS);
 }
 
+static uint32_t flags_slowly(const struct mcr_output *outputs, const struct mcr_rule *rule)
+{
+	uint32_t flags = 0;
+
+	for (uint32_t i = rule->output_first; i < rule->output_first + rule->output_count; i++)
+		flags |= outputs[i].flags;
+	return flags;
+}
+
 static void lookups_agree_with_a_linear_search(void)
 {
 	struct model_random random = model_random_from(0x7ab1e5ull);
@@ -117,7 +126,9 @@ static void lookups_agree_with_a_linear_search(void)
 	int32_t fd;
 
 	for (uint32_t i = 0; i < output_count; i++)
-		outputs[i] = (struct mcr_output){ .socket = i, .stats = output_count - i, .segment_max = 1472 };
+		outputs[i] = (struct mcr_output){
+			.socket = i, .stats = output_count - i, .segment_max = 1472, .flags = 1u << i % 5
+		};
 	fd = compile(77, rules, MODEL_RULES, outputs, output_count);
 	if (CHECK(fd >= 0) && CHECK(mcr_table_map(fd, &table) == 0)) {
 		CHECK(table->generation == 77 && table->route_outputs_max == 3);
@@ -126,6 +137,8 @@ static void lookups_agree_with_a_linear_search(void)
 				mcr_route_find(table, rules[i].input, rules[i].group, rules[i].port_first);
 
 			CHECK(route && route->stats == rules[i].stats);
+			CHECK(route->port_first == rules[i].port_first);
+			CHECK(route->varies == flags_slowly(outputs, &rules[i]));
 		}
 		if (!routes_are_rules(table, rules, outputs, &random))
 			model_random_failed(&random);
