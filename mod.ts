@@ -22,6 +22,8 @@ export type {
   InterfaceStatus,
   Latency,
   OutputCounters,
+  Rate,
+  Rates,
   Rule,
   RuleCounters,
   RuleInput,

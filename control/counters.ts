@@ -7,7 +7,8 @@ import { MCR_OUTPUTS_MAX, MCR_RULES_MAX } from "../ffi/abi.ts";
 import { DROP_ADVICE, DROP_NAMES } from "../ffi/stats_page.ts";
 import type { DropCounts, StatsPage } from "../ffi/stats_page.ts";
 import { emptyHistogram, latencyOf } from "./latency.ts";
-import type { Drops, OutputCounters, Rule, RuleCounters, WorkerCounters } from "./model.ts";
+import type { Drops, OutputCounters, Rates, Rule, RuleCounters, WorkerCounters } from "./model.ts";
+import { RateMeter, SAMPLE_VALUES } from "./rates.ts";
 import { Slots } from "./slots.ts";
 
 /** The slots of one rule. */
@@ -22,6 +23,10 @@ export class Counters {
   readonly #pages: readonly StatsPage[];
   readonly #rules = new Slots(MCR_RULES_MAX, "rules");
   readonly #outputs = new Slots(MCR_OUTPUTS_MAX, "outputs");
+  readonly #ruleRates = new RateMeter();
+  readonly #outputRates = new RateMeter();
+  /** Of each worker, and behind them of all together. */
+  readonly #workerRates = new RateMeter();
 
   constructor(pages: readonly StatsPage[]) {
     this.#pages = pages;
@@ -37,6 +42,8 @@ export class Counters {
     };
     const taken = { rule: take(this.#rules), outputs: rule.outputs.map(() => take(this.#outputs)) };
     undo.move();
+    this.#ruleRates.forget(taken.rule);
+    for (const slot of taken.outputs) this.#outputRates.forget(slot);
     for (const page of this.#pages) {
       page.clearRule(taken.rule);
       for (const slot of taken.outputs) page.clearOutput(slot);
@@ -62,6 +69,22 @@ export class Counters {
     this.#outputs.settle();
   }
 
+  /** Takes note of all counters, for the rates; to be called once in `SAMPLE_PERIOD_MS`. */
+  sample(timeMs: number): void {
+    const rules = new Float64Array(this.#rules.end * SAMPLE_VALUES);
+    const outputs = new Float64Array(this.#outputs.end * SAMPLE_VALUES);
+    const workers = new Float64Array((this.#pages.length + 1) * SAMPLE_VALUES);
+    this.#pages.forEach((page, index) => {
+      page.sampleRules(rules);
+      page.sampleOutputs(outputs);
+      page.sampleWorker(workers.subarray(index * SAMPLE_VALUES, (index + 1) * SAMPLE_VALUES));
+      page.sampleWorker(workers.subarray(this.#pages.length * SAMPLE_VALUES));
+    });
+    this.#ruleRates.add(timeMs, rules);
+    this.#outputRates.add(timeMs, outputs);
+    this.#workerRates.add(timeMs, workers);
+  }
+
   /** What has been counted for a rule. */
   read(rule: Rule, slots: RuleSlots): RuleCounters {
     const histogram = emptyHistogram();
@@ -71,14 +94,17 @@ export class Counters {
     const latency = latencyOf(histogram);
     const sum = (name: "received" | "received_bytes" | "relayed"): number =>
       total(this.#pages, (page) => page.rule(slots.rule, name));
+    const received = sum("received"), relayed = sum("relayed");
     return {
       id: rule.id,
       ...(rule.name === undefined ? {} : { name: rule.name }),
       input: rule.input,
-      received: sum("received"),
+      received,
       received_bytes: sum("received_bytes"),
-      relayed: sum("relayed"),
-      drops: nameDrops(this.#pages.map((page) => page.ruleDrops(slots.rule))),
+      relayed,
+      drops: received === relayed ? NO_DROPS : nameDrops(this.#pages.map((page) => page.ruleDrops(slots.rule))),
+      rates: this.#ruleRates.rates(slots.rule),
+      ...lastSeen(this.#pages.map((page) => page.rule(slots.rule, "last_ns"))),
       ...(latency === undefined ? {} : { latency }),
       outputs: rule.outputs.map((output, i) => this.#readOutput(output, slots.outputs[i]!)),
     };
@@ -86,13 +112,26 @@ export class Counters {
 
   #readOutput(output: Rule["outputs"][number], slot: number): OutputCounters {
     const sum = (name: "due" | "sent" | "sent_bytes"): number => total(this.#pages, (page) => page.output(slot, name));
+    const due = sum("due"), sent = sum("sent");
     return {
       output,
-      due: sum("due"),
-      sent: sum("sent"),
+      due,
+      sent,
       sent_bytes: sum("sent_bytes"),
-      drops: nameDrops(this.#pages.map((page) => page.outputDrops(slot))),
+      drops: due === sent ? NO_DROPS : nameDrops(this.#pages.map((page) => page.outputDrops(slot))),
+      rates: this.#outputRates.rates(slot),
+      ...lastSeen(this.#pages.map((page) => page.output(slot, "last_ns"))),
     };
+  }
+
+  /** What one worker has counted, by its number. */
+  readWorker(index: number): WorkerCounters {
+    return readPages([this.#pages[index]!], this.#workerRates.rates(index));
+  }
+
+  /** What all workers have counted. */
+  readTotals(): WorkerCounters {
+    return readPages(this.#pages, this.#workerRates.rates(this.#pages.length));
   }
 }
 
@@ -103,16 +142,24 @@ export function adviceFor(totals: WorkerCounters, rules: readonly RuleCounters[]
   return Object.fromEntries([...names].map((name) => [name, DROP_ADVICE.get(name)!]));
 }
 
-/** The counters of workers, together. */
-export function readWorkers(pages: readonly StatsPage[]): WorkerCounters {
+function readPages(pages: readonly StatsPage[], rates: Rates): WorkerCounters {
   const sum = (name: "received" | "received_bytes" | "relayed"): number => total(pages, (page) => page.worker(name));
   return {
     received: sum("received"),
     received_bytes: sum("received_bytes"),
     relayed: sum("relayed"),
     drops: nameDrops(pages.map((page) => page.workerDrops())),
+    rates,
   };
 }
+
+function lastSeen(times: readonly number[]): { readonly last_seen_ms?: number } {
+  const last = Math.max(...times);
+  return last === 0 ? {} : { last_seen_ms: Math.floor(last / 1e6) };
+}
+
+/** Of what was relayed whole: no reason needs to be looked at, which at 10,000 rules is nearly all there is to read. */
+const NO_DROPS: Drops = {};
 
 function total(pages: readonly StatsPage[], read: (page: StatsPage) => number): number {
   return pages.reduce((sum, page) => sum + read(page), 0);

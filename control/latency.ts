@@ -31,7 +31,7 @@ export function quantile(buckets: Float64Array, share: number): number {
 export function latencyOf(buckets: Float64Array): Latency | undefined {
   if (!buckets.some((count) => count > 0)) return undefined;
   const rounded = (share: number): number => Math.round(quantile(buckets, share) * 10) / 10;
-  return { p50_us: rounded(0.5), p99_us: rounded(0.99) };
+  return { p50_us: rounded(0.5), p99_us: rounded(0.99), p999_us: rounded(0.999) };
 }
 
 /** An empty histogram. */

@@ -61,6 +61,24 @@ export interface RuleStatus extends Rule {
 /** Datagrams that were not relayed, by reason; reasons that never occurred are left out. */
 export type Drops = Readonly<Record<string, number>>;
 
+/** How much passes in a second, on average over some time. */
+export interface Rate {
+  readonly datagrams_per_s: number;
+  /** Of payload. */
+  readonly bits_per_s: number;
+  readonly drops_per_s: number;
+}
+
+/**
+ * Rates over the last second, ten seconds and minute, as of the last look at the counters, of which there is one a second.
+ * They count what is received (rules, workers) or sent (outputs). While the supervisor runs shorter, over that.
+ */
+export interface Rates {
+  readonly over_1s: Rate;
+  readonly over_10s: Rate;
+  readonly over_60s: Rate;
+}
+
 /** Counters of one output of a rule: `due = sent + Σ drops`. Datagrams, unless the name says otherwise. */
 export interface OutputCounters {
   readonly output: RuleOutput;
@@ -68,12 +86,19 @@ export interface OutputCounters {
   readonly sent: number;
   readonly sent_bytes: number;
   readonly drops: Drops;
+  readonly rates: Rates;
+  /** When the last datagram was sent, in milliseconds of Unix time; absent before the first. */
+  readonly last_seen_ms?: number;
 }
 
-/** Times in microseconds from the kernel's receive timestamp to the end of the send. */
+/**
+ * Times in microseconds from the kernel's receive timestamp to the end of the send. A batch of datagrams is sent to all
+ * outputs at once, and over for all at once, so the times of a rule are those of each of its outputs.
+ */
 export interface Latency {
   readonly p50_us: number;
   readonly p99_us: number;
+  readonly p999_us: number;
 }
 
 /** Counters of one rule, summed over the workers: `received = relayed + Σ drops`. */
@@ -85,6 +110,9 @@ export interface RuleCounters {
   readonly received_bytes: number;
   readonly relayed: number;
   readonly drops: Drops;
+  readonly rates: Rates;
+  /** When the newest datagram was received, in milliseconds of Unix time; absent before the first. */
+  readonly last_seen_ms?: number;
   /** Absent before the first datagram. */
   readonly latency?: Latency;
   readonly outputs: readonly OutputCounters[];
@@ -96,6 +124,7 @@ export interface WorkerCounters {
   readonly received_bytes: number;
   readonly relayed: number;
   readonly drops: Drops;
+  readonly rates: Rates;
 }
 
 /** `starting` until its first table is acknowledged, `backoff` between a death and the next start. */

@@ -11,7 +11,7 @@ import { Poller } from "../ffi/poller.ts";
 import { packRules } from "../ffi/route_table.ts";
 import type { PackedRules } from "../ffi/route_table.ts";
 import { availableCores, CAP_NET_ADMIN, CAP_NET_RAW, hasCapability, raiseFilesLimit } from "../ffi/system.ts";
-import { adviceFor, Counters, readWorkers } from "./counters.ts";
+import { adviceFor, Counters } from "./counters.ts";
 import type { Engine, RulePlacement } from "./engine.ts";
 import { messageOf } from "./error.ts";
 import { ExclusiveSet } from "./exclusive_set.ts";
@@ -36,6 +36,7 @@ import {
   placeRule,
 } from "./placed.ts";
 import type { Profile } from "./profile.ts";
+import { SAMPLE_PERIOD_MS } from "./rates.ts";
 import { chooseCores, workerIdentity } from "./worker_place.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
@@ -81,6 +82,7 @@ export class Relay implements Engine {
   readonly #outputs = new OutputSet();
   readonly #exclusive: ExclusiveSet;
   readonly #counters: Counters;
+  readonly #sampleTimer: ReturnType<typeof setInterval>;
   #placed: PlacedRules = new Map();
   /** The interfaces that those were placed by, as text. */
   #placedBy = "";
@@ -98,6 +100,8 @@ export class Relay implements Engine {
     this.#exclusive = new ExclusiveSet(options.log);
     this.#exclusive.sweep(listInterfaces());
     this.#counters = new Counters(pages);
+    this.#counters.sample(performance.now());
+    this.#sampleTimer = setInterval(() => this.#counters.sample(performance.now()), SAMPLE_PERIOD_MS);
     poller.watch(this.#watch, () => this.#onInterfaceChange());
   }
 
@@ -135,7 +139,7 @@ export class Relay implements Engine {
   }
 
   stats(): Stats {
-    const totals = readWorkers(this.#pool.workers.map((worker) => worker.page));
+    const totals = this.#counters.readTotals();
     const rules = [...this.#placed.values()].map(({ rule, slots }) => this.#counters.read(rule, slots));
     return { totals, rules, advice: adviceFor(totals, rules) };
   }
@@ -150,7 +154,7 @@ export class Relay implements Engine {
       generation,
       superframes: page.worker("superframes"),
       wakeups: page.worker("wakeups"),
-      ...readWorkers([page]),
+      ...this.#counters.readWorker(index),
     }));
   }
 
@@ -310,6 +314,7 @@ export class Relay implements Engine {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#sampleTimer);
     this.#poller.forget(this.#watch);
     await this.#lastChange;
     // Before the workers stop: what they no longer relay goes its usual way.

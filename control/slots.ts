@@ -33,6 +33,11 @@ export class Slots {
     return this.#next++;
   }
 
+  /** One more than the highest number ever given out. */
+  get end(): number {
+    return this.#next;
+  }
+
   /** Gives a number back. */
   release(slot: number): void {
     this.#resting.push(slot);

@@ -43,6 +43,12 @@ static inline void stat_add(uint64_t *counter, uint64_t value)
 	__atomic_store_n(counter, *counter + value, __ATOMIC_RELAXED);
 }
 
+/* As stat_add(), and no reader sees it before what was counted earlier. */
+static inline void stat_add_last(uint64_t *counter, uint64_t value)
+{
+	__atomic_store_n(counter, *counter + value, __ATOMIC_RELEASE);
+}
+
 static inline void stat_set(uint64_t *counter, uint64_t value)
 {
 	__atomic_store_n(counter, value, __ATOMIC_RELAXED);

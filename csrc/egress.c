@@ -319,16 +319,16 @@ int mcr_egress_retry(struct mcr_egress *egress)
 	return 1;
 }
 
-static void account_outputs(struct mcr_egress *egress, const struct mcr_run *run)
+static void account_outputs(struct mcr_egress *egress, const struct mcr_run *run, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < run->route->output_count; i++) {
 		const struct mcr_output *output = &run->outputs[i];
 		struct mcr_output_stats *stats = &egress->stats->outputs[output->stats];
 		struct mcr_debt paid = { 0, 0 };
 
-		stat_add(&stats->due, run->datagram_count);
 		if (unlikely(output->socket == MCR_NO_SOCKET)) {
 			stat_add(&stats->drops[MCR_DROP_NO_INTERFACE], run->datagram_count);
+			stat_add_last(&stats->due, run->datagram_count);
 			continue;
 		}
 		if (unlikely(egress->failure_count)) {
@@ -341,6 +341,9 @@ static void account_outputs(struct mcr_egress *egress, const struct mcr_run *run
 		}
 		stat_add(&stats->sent, run->datagram_count - paid.datagrams);
 		stat_add(&stats->sent_bytes, run->bytes - paid.bytes);
+		if (likely(paid.datagrams < run->datagram_count))
+			stat_set(&stats->last_ns, now_ns);
+		stat_add_last(&stats->due, run->datagram_count);
 	}
 }
 
@@ -365,9 +368,9 @@ static void account_run(struct mcr_egress *egress, const struct mcr_run *run, ui
 {
 	struct mcr_rule_stats *rule = &egress->stats->rules[run->route->stats];
 
-	stat_add(&rule->received, run->datagram_count);
 	stat_add(&rule->received_bytes, run->bytes);
 	stat_add(&rule->relayed, run->datagram_count);
+	stat_add_last(&rule->received, run->datagram_count);
 	stat_set(&rule->last_ns, run->newest_ns);
 	for (uint32_t i = 0; i < run->frame_count; i++) {
 		const uint64_t received_ns = egress->times_ns[run->frame_first + i];
@@ -377,7 +380,7 @@ static void account_run(struct mcr_egress *egress, const struct mcr_run *run, ui
 		stat_add(&rule->latency[mcr_latency_bucket(taken_ns)],
 			 run->frame_count == 1 ? run->datagram_count : 1);
 	}
-	account_outputs(egress, run);
+	account_outputs(egress, run, now_ns);
 }
 
 void mcr_egress_account(struct mcr_egress *egress, uint64_t now_ns)
@@ -399,7 +402,7 @@ void mcr_egress_account(struct mcr_egress *egress, uint64_t now_ns)
 		stat_add(&worker->drops[reason], egress->drops[reason]);
 		dropped += egress->drops[reason];
 	}
-	stat_add(&worker->received, relayed + dropped);
 	stat_add(&worker->received_bytes, bytes);
 	stat_add(&worker->relayed, relayed);
+	stat_add_last(&worker->received, relayed + dropped);
 }

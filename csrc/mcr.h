@@ -117,7 +117,10 @@ enum mcr_worker_state {
 	MCR_WORKER_STOPPED, /* left its loop because it was told so */
 };
 
-/* Identity: received = relayed + sum of drops, in datagrams. */
+/*
+ * Identities, in datagrams: received = relayed + sum of drops; of an output, due = sent + sum of drops. The left side
+ * is counted last.
+ */
 struct mcr_worker_stats {
 	uint64_t abi; /* MCR_ABI_VERSION */
 	uint64_t state; /* enum mcr_worker_state */
@@ -143,7 +146,6 @@ struct mcr_ring_stats {
 	uint64_t reserved[4];
 };
 
-/* Identity: received = relayed + sum of drops, in datagrams. */
 struct mcr_rule_stats {
 	uint64_t received;
 	uint64_t received_bytes;
@@ -154,13 +156,13 @@ struct mcr_rule_stats {
 	uint64_t drops[MCR_DROPS_MAX];
 };
 
-/* Identity: due = sent + sum of drops, in datagrams. */
 struct mcr_output_stats {
 	uint64_t due;
 	uint64_t sent;
 	uint64_t sent_bytes; /* payload */
 	uint64_t fragmented; /* of those sent: larger than the MTU, so the kernel sent them in fragments */
-	uint64_t reserved[4];
+	uint64_t last_ns; /* CLOCK_REALTIME of the end of the newest send */
+	uint64_t reserved[3];
 	uint64_t drops[MCR_DROPS_MAX];
 };
 

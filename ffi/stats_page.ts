@@ -77,12 +77,53 @@ export class StatsPage implements Disposable {
   }
 
   /** A counter of an output, by slot. */
-  output(slot: number, name: "due" | "sent" | "sent_bytes"): number {
+  output(slot: number, name: "due" | "sent" | "sent_bytes" | "last_ns"): number {
     return this.#read(outputOffset(slot) + abi.mcr_output_stats[name]);
   }
 
   outputDrops(slot: number): DropCounts {
     return this.#drops(outputOffset(slot) + abi.mcr_output_stats.drops);
+  }
+
+  /** Adds what the worker has received, its bytes and its drops to three sums. */
+  sampleWorker(sums: Float64Array): void {
+    const { received, received_bytes, relayed } = abi.mcr_worker_stats;
+    this.#sample(abi.mcr_stats.worker, 0, { due: received, done: relayed, bytes: received_bytes }, sums, 0);
+  }
+
+  /** Adds what each rule has received, its bytes and its drops to three sums each, from slot 0 on. */
+  sampleRules(sums: Float64Array): void {
+    const { received, received_bytes, relayed } = abi.mcr_rule_stats;
+    const at = { due: received, done: relayed, bytes: received_bytes };
+    this.#sample(abi.mcr_stats.rules, abi.mcr_stats.rules_stride, at, sums, 0);
+  }
+
+  /** Adds what each output has sent, its bytes and its drops to three sums each, from slot 0 on. */
+  sampleOutputs(sums: Float64Array): void {
+    const { due, sent, sent_bytes } = abi.mcr_output_stats;
+    const at = { due, done: sent, bytes: sent_bytes };
+    this.#sample(abi.mcr_stats.outputs, abi.mcr_stats.outputs_stride, at, sums, 1);
+  }
+
+  /**
+   * A worker counts what is done before what was due. Here it is read after: so of a batch that is being counted drops
+   * may be missing, but none are seen that did not happen.
+   *
+   * `lessDrops` is 1 where the first sum is of what is done, 0 where it is of what was due.
+   */
+  #sample(
+    start: number,
+    stride: number,
+    at: { readonly due: number; readonly done: number; readonly bytes: number },
+    sums: Float64Array,
+    lessDrops: 0 | 1,
+  ): void {
+    for (let i = 0, offset = start; i < sums.length; i += 3, offset += stride) {
+      const due = this.#read(offset + at.due), done = this.#read(offset + at.done);
+      sums[i]! += lessDrops === 1 ? done : due;
+      sums[i + 1]! += this.#read(offset + at.bytes);
+      sums[i + 2]! += due - done;
+    }
   }
 
   /** Sets a slot's counters to 0. Only while no worker's table has the slot. */

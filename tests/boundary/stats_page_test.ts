@@ -181,3 +181,27 @@ Deno.test("a page can be disposed twice; what is read then throws, and nothing e
   );
   page.clearRule(0);
 });
+
+Deno.test("samples are sums of datagrams, bytes and drops, slot after slot", () => {
+  using page = new StatsPage();
+  using writer = new WriterView(page);
+  const worker = abi.mcr_stats.worker, { mcr_worker_stats, mcr_rule_stats, mcr_output_stats } = abi;
+  writer.set(worker + mcr_worker_stats.received, 12n);
+  writer.set(worker + mcr_worker_stats.received_bytes, 1000n);
+  writer.set(worker + mcr_worker_stats.relayed, 10n);
+  writer.set(ruleAt(1) + mcr_rule_stats.received, 20n);
+  writer.set(ruleAt(1) + mcr_rule_stats.received_bytes, 2000n);
+  writer.set(ruleAt(1) + mcr_rule_stats.relayed, 19n);
+  writer.set(outputAt(2) + mcr_output_stats.due, 30n);
+  writer.set(outputAt(2) + mcr_output_stats.sent_bytes, 1n << 40n);
+  writer.set(outputAt(2) + mcr_output_stats.sent, 27n);
+
+  const sums = (length: number): Float64Array => new Float64Array(length).fill(1);
+  const workerSums = sums(3), ruleSums = sums(6), outputSums = sums(9);
+  page.sampleWorker(workerSums);
+  page.sampleRules(ruleSums);
+  page.sampleOutputs(outputSums);
+  deepStrictEqual([...workerSums], [13, 1001, 3]);
+  deepStrictEqual([...ruleSums], [1, 1, 1, 21, 2001, 2]);
+  deepStrictEqual([...outputSums], [1, 1, 1, 1, 1, 1, 28, 2 ** 40 + 1, 4]);
+});

@@ -150,6 +150,7 @@ static void superframe_leaves_as_its_datagrams(void)
 	CHECK(world.stats->rules[0].received == datagrams && world.stats->worker.relayed == datagrams);
 	CHECK(world.stats->outputs[2].sent == datagrams && world.stats->outputs[3].sent == 0);
 	CHECK(world.stats->outputs[3].due == datagrams);
+	CHECK(world.stats->outputs[2].last_ns == 2000 && world.stats->outputs[3].last_ns == 0);
 	CHECK(world.stats->outputs[3].drops[MCR_DROP_NO_INTERFACE] == datagrams);
 	world_check_identities(&world);
 	world_close(&world);
@@ -285,6 +286,7 @@ static void output_that_fails_harms_no_other(void)
 	}
 	for (uint32_t i = 0; i < 2; i++) {
 		CHECK(world.stats->outputs[i].sent == 0 && world.stats->outputs[i].sent_bytes == 0);
+		CHECK(world.stats->outputs[i].last_ns == 0);
 		CHECK(world.stats->outputs[i].drops[MCR_DROP_SEND_FAILED] == 202);
 	}
 	CHECK(world.stats->outputs[2].sent == 202 && world_hears_nothing(&world, 2));

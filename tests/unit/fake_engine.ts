@@ -12,7 +12,10 @@ import type { InterfaceStatus, Rule, Stats, WorkerStatus } from "../../control/m
 import { Server } from "../../control/server.ts";
 import { Supervisor } from "../../control/supervisor.ts";
 
-const COUNTERS = { received: 12, received_bytes: 15792, relayed: 10, drops: { no_rule: 2 } };
+const RATE = { datagrams_per_s: 10, bits_per_s: 105_280, drops_per_s: 0 };
+const RATES = { over_1s: RATE, over_10s: RATE, over_60s: RATE };
+
+const COUNTERS = { received: 12, received_bytes: 15792, relayed: 10, drops: { no_rule: 2 }, rates: RATES };
 
 /** As `csrc/mcr.h` has it. */
 const ADVICE = {
@@ -31,6 +34,8 @@ export class FakeEngine implements Engine {
   /** What the next call of apply() fails with. */
   failure: Error | null = null;
   #rules: readonly Rule[] = [];
+  /** Three seconds before it was first asked. */
+  #lastSeenMs: number | undefined;
 
   async apply(rules: readonly Rule[]): Promise<void> {
     const { gate, failure } = this;
@@ -56,6 +61,7 @@ export class FakeEngine implements Engine {
   }
 
   stats(): Stats {
+    const lastSeenMs = this.#lastSeenMs ??= Date.now() - 3000;
     const rules = this.#rules.map(({ id, name, input, outputs }) => ({
       id,
       ...(name === undefined ? {} : { name }),
@@ -64,8 +70,13 @@ export class FakeEngine implements Engine {
       received_bytes: 13160,
       relayed: 10,
       drops: {},
-      latency: { p50_us: 47, p99_us: 120 },
-      outputs: outputs.map((output) => ({ output, due: 10, sent: 9, sent_bytes: 11844, drops: { socket_full: 1 } })),
+      rates: RATES,
+      last_seen_ms: lastSeenMs,
+      latency: { p50_us: 47, p99_us: 120, p999_us: 180 },
+      outputs: outputs.map((output) => ({
+        ...{ output, due: 10, sent: 9, sent_bytes: 11844, drops: { socket_full: 1 }, rates: RATES },
+        last_seen_ms: lastSeenMs,
+      })),
     }));
     return { totals: COUNTERS, rules, advice: { no_rule: ADVICE.no_rule, ...(rules.length > 0 ? ADVICE : {}) } };
   }
