@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Surroundings, TerminalSize } from "./control/command.ts";
 import { resolveCommand } from "./control/command_tree.ts";
 import { COMMANDS } from "./control/commands/mod.ts";
 import { messageOf, NoDaemonError, UsageError } from "./control/error.ts";
@@ -11,12 +12,7 @@ import { commandHelp, overview } from "./control/help.ts";
 import { VERSION } from "./control/version.ts";
 
 /** Where texts go: the process's own streams, or a test's. */
-export interface Terminal {
-  /** Writes data. */
-  write(text: string): Promise<void>;
-  /** Writes a message, at once. */
-  notice(text: string): void;
-}
+export type Terminal = Surroundings;
 
 /** Exit statuses; scripts rely on them. */
 const STATUS = { done: 0, failed: 1, usage: 2, noDaemon: 3 } as const;
@@ -76,6 +72,9 @@ const terminal: Terminal = {
     } catch {
       // Nobody reads our messages. That is no reason to stop.
     }
+  },
+  size(): TerminalSize | undefined {
+    return Deno.stdout.isTerminal() ? Deno.consoleSize() : undefined;
   },
 };
 

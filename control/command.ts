@@ -29,10 +29,20 @@ export interface Option {
   readonly help: string;
 }
 
+/** How large a terminal is. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 /** What a command can tell the person at the terminal apart from its result. */
 export interface Surroundings {
   /** Writes to standard error, at once. */
   readonly notice: (text: string) => void;
+  /** Writes to standard output, what has to be there before the command ends. */
+  readonly write: (text: string) => Promise<void>;
+  /** Of the terminal that standard output is, now; undefined when it is none. */
+  readonly size?: () => TerminalSize | undefined;
 }
 
 /** One command: `mcr NAME`, or with other commands below it. */

@@ -16,8 +16,8 @@ export interface Query<Name extends QueryName> {
   readonly details?: string;
   readonly example: string;
   readonly method: Name;
-  /** The answer as text for people. */
-  readonly format: (result: Methods[Name]["result"]) => string;
+  /** The answer as text for people, in lines of at most `width` columns; on a terminal they are given. */
+  readonly format: (result: Methods[Name]["result"], width?: number) => string;
 }
 
 /** Makes the command: one call, its answer as text or, with `--json`, as it came. */
@@ -27,11 +27,11 @@ export function makeQuery<Name extends QueryName>({ method, format, ...texts }: 
     usage: `mcr ${texts.name} [-j] [--socket PATH]`,
     options: [JSON_OPTION, SOCKET_OPTION],
 
-    async run(args): Promise<string> {
+    async run(args, { size }): Promise<string> {
       const given = readArguments(command, args);
       using client = await connectTo(given);
       const result = await client.call(method, {});
-      return given.has("json") ? jsonLine(result) : format(result);
+      return given.has("json") ? jsonLine(result) : format(result, size?.()?.columns);
     },
   };
   return command;

@@ -13,21 +13,91 @@ export interface Column {
 /** Two spaces keep columns apart. */
 const GAP = "  ";
 
-/** Aligns rows under headings, two spaces between columns, no space at the end of a line. */
-export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+/** Where a table has to be narrower, columns of text become so first, but not more than this. */
+const TEXT_COLUMNS_MIN = 12;
+
+/**
+ * Aligns rows under headings, two spaces between columns, no space at the end of a line.
+ *
+ * Nothing is ever cut. Where the table would be wider than `width`, columns of text are made narrower; a cell that is too
+ * long for its column takes what it needs, and the rest of its row goes on in the next line. Columns of numbers keep
+ * their width: a table of too many of them is wider after all.
+ */
+export function formatTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  width = Infinity,
+): string {
   const cells = [columns.map(({ heading }) => heading), ...rows.map((row) => row.map(printable))];
-  const widths = columns.map((_, index) => Math.max(...cells.map((row) => (row[index] ?? "").length)));
-  const lines = cells.map((row) =>
-    columns.map(({ isNumeric }, index) => {
-      const cell = row[index] ?? "";
-      return isNumeric ? cell.padStart(widths[index]!) : cell.padEnd(widths[index]!);
-    }).join(GAP).trimEnd()
-  );
-  return lines.join("\n") + "\n";
+  const widths = chooseWidths(columns, cells, width);
+  return cells.flatMap((row) => layRow(columns, row, widths, width)).map((line) => `${line.trimEnd()}\n`).join("");
+}
+
+/** Whether each line of a text has at most so many columns. */
+export function fitsInto(text: string, width: number): boolean {
+  return text.split("\n").every((line) => line.length <= width);
+}
+
+function chooseWidths(
+  columns: readonly Column[],
+  cells: readonly (readonly string[])[],
+  width: number,
+): number[] {
+  const natural = columns.map((_, index) => cells.reduce((max, row) => Math.max(max, row[index]?.length ?? 0), 0));
+  const cappedTo = (cap: number): number[] =>
+    natural.map((own, i) => columns[i]!.isNumeric ? own : Math.min(own, Math.max(cap, columns[i]!.heading.length)));
+  let cap = Math.max(...natural);
+  while (cap > TEXT_COLUMNS_MIN && sum(cappedTo(cap)) + GAP.length * (columns.length - 1) > width) cap--;
+  return cappedTo(cap);
+}
+
+/** The lines of one row. */
+function layRow(
+  columns: readonly Column[],
+  row: readonly string[],
+  widths: readonly number[],
+  width: number,
+): string[] {
+  const lines: string[] = [];
+  let line = "", start = 0;
+  columns.forEach(({ isNumeric }, index) => {
+    const cell = row[index] ?? "";
+    const columnWidth = widths[index]!;
+    const text = isNumeric ? cell.padStart(columnWidth) : cell;
+    // A cell that does not fit behind its place ends at the margin.
+    const at = Math.max(0, Math.min(start, width - text.length));
+    const isInTheWay = line.length > 0 && line.length + GAP.length > at;
+    if (isInTheWay && cell !== "") {
+      lines.push(line);
+      line = "";
+    }
+    if (cell !== "") line = line.padEnd(at) + text;
+    start += columnWidth + GAP.length;
+  });
+  return [...lines, line];
+}
+
+/** Breaks a text at spaces so that its lines fit, where that is possible; those after the first are indented. */
+export function wrapWords(text: string, width = Infinity, indent = "    "): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(/(?<=\S) /)) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = indent + word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line].join("\n");
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
 }
 
 /** Text that cannot move the cursor: names of interfaces are whatever somebody gave them. */
-function printable(text: string): string {
+export function printable(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
 }

@@ -13,11 +13,11 @@ export const interfaces = makeQuery({
   summary: "List the interfaces that the supervisor sees",
   example: "mcr interfaces --json",
   method: "interface.list",
-  format: ({ interfaces }) => formatInterfaces(interfaces),
+  format: ({ interfaces }, width) => formatInterfaces(interfaces, width),
 });
 
 /** The interfaces as a table. */
-export function formatInterfaces(all: readonly InterfaceStatus[]): string {
+export function formatInterfaces(all: readonly InterfaceStatus[], width?: number): string {
   const columns = [
     { heading: "INTERFACE" },
     { heading: "INDEX", isNumeric: true },
@@ -25,12 +25,11 @@ export function formatInterfaces(all: readonly InterfaceStatus[]): string {
     { heading: "STATE" },
     { heading: "ADDRESSES" },
   ];
-  const rows = all.map(({ name, index, mtu, up, addresses }) => [
-    name,
-    String(index),
-    String(mtu),
-    up ? "up" : "down",
-    addresses.join(" ") || "-",
-  ]);
-  return formatTable(columns, rows);
+  return formatTable(columns, all.flatMap(interfaceRows), width);
+}
+
+/** The first address stands in the interface's own row, the others below it. */
+function interfaceRows({ name, index, mtu, up, addresses }: InterfaceStatus): string[][] {
+  const own = [name, String(index), String(mtu), up ? "up" : "down", addresses[0] ?? "-"];
+  return [own, ...addresses.slice(1).map((address) => ["", "", "", "", address])];
 }

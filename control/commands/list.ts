@@ -16,14 +16,14 @@ export const list = makeQuery({
 down and becomes active by itself when it comes.`,
   example: "mcr list --json",
   method: "rule.list",
-  format: ({ rules }) => formatRules(rules),
+  format: ({ rules }, width) => formatRules(rules, width),
 });
 
 /** The rules as a table. */
-export function formatRules(rules: readonly RuleStatus[]): string {
+export function formatRules(rules: readonly RuleStatus[], width?: number): string {
   if (rules.length === 0) return "no rules\n";
   const columns = [{ heading: "RULE" }, { heading: "NAME" }, { heading: "STATE" }, { heading: "OUTPUTS" }];
-  return formatTable(columns, rules.flatMap(ruleRows));
+  return formatTable(columns, rules.flatMap(ruleRows), width);
 }
 
 /** The first output stands in the rule's own row, the others below it. */

@@ -5,7 +5,8 @@
  */
 import type { WorkerStatus } from "../model.ts";
 import { makeQuery } from "../query.ts";
-import { formatTable } from "../table.ts";
+import { fitsInto, formatTable } from "../table.ts";
+import { formatShort } from "../units.ts";
 import { sumDrops } from "./stats.ts";
 
 /** The `workers` command. */
@@ -16,11 +17,16 @@ export const workers = makeQuery({
 often it was started again after a death.`,
   example: "mcr workers --json",
   method: "worker.list",
-  format: ({ workers }) => formatWorkers(workers),
+  format: ({ workers }, width) => formatWorkers(workers, width),
 });
 
 /** The workers as a table. */
-export function formatWorkers(all: readonly WorkerStatus[]): string {
+export function formatWorkers(all: readonly WorkerStatus[], width = Infinity): string {
+  const exact = formatWith(all, String, width);
+  return fitsInto(exact, width) ? exact : formatWith(all, formatShort, width);
+}
+
+function formatWith(all: readonly WorkerStatus[], formatCount: (count: number) => string, width: number): string {
   const columns = [
     { heading: "WORKER", isNumeric: true },
     { heading: "STATE" },
@@ -39,9 +45,9 @@ export function formatWorkers(all: readonly WorkerStatus[]): string {
     String(worker.core),
     String(worker.restarts),
     String(worker.generation),
-    String(worker.received),
-    String(worker.relayed),
-    String(sumDrops(worker.drops)),
+    formatCount(worker.received),
+    formatCount(worker.relayed),
+    formatCount(sumDrops(worker.drops)),
   ]);
-  return formatTable(columns, rows);
+  return formatTable(columns, rows, width);
 }

@@ -38,7 +38,7 @@ async function followGuide(): Promise<void> {
     match(stdout, /^239\.1\.1\.1:5001:eth0 +camera-1 +active +239\.2\.2\.2:6000:eth1$/m);
     match(stdout, /^sent 10000 datagrams/m);
     match(stdout, /^received 10000, lost 0, reordered 0, duplicated 0, /m);
-    match(stdout, /^total +10000 +10000 +0$/m);
+    match(stdout, /^total +10000 +10000 +0 /m);
     const digests = [...stdout.matchAll(/^ +0 +239\.\S+ .* ([0-9a-f]{16})$/gm)].map(([, digest]) => digest);
     deepStrictEqual([digests.length, new Set(digests).size], [2, 1]);
     ok(!/netns/.test(stderr), stderr);

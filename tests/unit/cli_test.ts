@@ -1,14 +1,20 @@
 import { deepStrictEqual, equal, match } from "node:assert/strict";
 import { main } from "../../cli.ts";
 import { formatRules } from "../../control/commands/list.ts";
+import { formatInterfaces } from "../../control/commands/interfaces.ts";
 import { formatDuration } from "../../control/commands/ping.ts";
 import { formatStats } from "../../control/commands/stats.ts";
+import { formatWorkers } from "../../control/commands/workers.ts";
+import type { WorkerStatus } from "../../control/model.ts";
 import { VERSION } from "../../control/version.ts";
 import { TestSupervisor } from "./fake_engine.ts";
 
 const CLI = new URL("../../cli.ts", import.meta.url).pathname;
 const RULE = ["--input-interface", "eth0", "--input-group", "239.1.1.1", "--input-port", "5001"];
 const ID = "239.1.1.1:5001:eth0";
+
+const NO_RATE = { datagrams_per_s: 0, bits_per_s: 0, drops_per_s: 0 };
+const NO_RATES = { over_1s: NO_RATE, over_10s: NO_RATE, over_60s: NO_RATE };
 
 interface Outcome {
   readonly status: number;
@@ -218,10 +224,10 @@ Deno.test("the tables of stats, workers, interfaces and ping", async () => {
   await mcr("add", ...RULE, "--out", "239.2.2.2:6000:eth1", "--name", "camera", ...at);
   equal(
     (await mcr("stats", ...at)).output,
-    `RULE                          IN  OUT  DROPPED  P50 us  P99 us
-239.1.1.1:5001:eth0 (camera)  10   10        0      47     120
-  -> 239.2.2.2:6000:eth1      10    9        1
-total                         12   10        2
+    `RULE                          IN  OUT  DROPPED  PPS  BIT/S   P50    P99  LAST
+239.1.1.1:5001:eth0 (camera)  10   10        0   10   105k  47us  120us    3s
+  -> 239.2.2.2:6000:eth1      10    9        1   10   105k                 3s
+total                         12   10        2   10   105k
 
 dropped, by reason:
   239.1.1.1:5001:eth0 -> 239.2.2.2:6000:eth1: socket_full 1
@@ -247,11 +253,56 @@ eth0           2  1500  up     10.0.0.1
 });
 
 Deno.test("formatStats() shows a rule without traffic", () => {
-  const totals = { received: 0, received_bytes: 0, relayed: 0, drops: {} };
+  const totals = { received: 0, received_bytes: 0, relayed: 0, drops: {}, rates: NO_RATES };
   equal(
     formatStats({ totals, rules: [], advice: {} }),
-    "RULE   IN  OUT  DROPPED  P50 us  P99 us\ntotal   0    0        0\n",
+    "RULE   IN  OUT  DROPPED  PPS  BIT/S  P50  P99  LAST\ntotal   0    0        0    0      0\n",
   );
+});
+
+/** What is as long as it can be. */
+const LONG = { interface: "interface15char", group: "239.255.255.255", port: 65535 };
+const LONG_ID = "239.255.255.255:65535:interface15char";
+const LONG_NAME = "n".repeat(64);
+
+Deno.test("formatStats() fits 80 columns with the longest names and large counts, and cuts no name", () => {
+  const rate = { datagrams_per_s: 1_234_567, bits_per_s: 12_345_678_901, drops_per_s: 0 };
+  const rates = { over_1s: rate, over_10s: rate, over_60s: rate };
+  const drops = { socket_full: 123_456_789_012 };
+  const counters = { received: 2 ** 53, received_bytes: 2 ** 53, relayed: 2 ** 53, drops, rates };
+  const output = { output: LONG, due: 2 ** 53, sent: 2 ** 53, sent_bytes: 2 ** 53, drops, rates, last_seen_ms: 0 };
+  const latency = { p50_us: 47.1, p99_us: 999_000, p999_us: 2e6 };
+  const rule = { id: LONG_ID, name: LONG_NAME, input: LONG, ...counters, latency, outputs: [output] };
+  const advice = { socket_full: "the output's send buffer is full: the interface is slower than the stream" };
+  const text = formatStats({ totals: counters, rules: [rule], advice }, 80, 1000);
+  for (const line of text.split("\n")) equal(line.length <= 80 || line.includes(LONG_NAME), true, line);
+  equal(text.includes(`-> ${LONG_ID}`) && text.includes(LONG_NAME), true, text);
+  match(text, /^ +9\.01P +9\.01P +123G +1\.23M +12\.3G +47us +999ms +-$/m);
+});
+
+Deno.test("formatRules() and formatWorkers() fit 80 columns with the longest names and large counts", () => {
+  const outputs = [{ ...LONG, ttl: 255, raw: true }, LONG];
+  const input = { ...LONG, exclusive: true };
+  const rule = { id: LONG_ID, name: LONG_NAME, input, outputs, waiting_for: [LONG.interface] };
+  const worker: WorkerStatus = {
+    ...{ index: 63, state: "starting" as const, pid: 4_194_304, core: 8191, restarts: 100_000, generation: 1_000_000 },
+    ...{ superframes: 0, wakeups: 0, received: 2 ** 53, received_bytes: 2 ** 53, relayed: 2 ** 53, rates: NO_RATES },
+    drops: { no_rule: 2 ** 40 },
+  };
+  const rules = formatRules([{ ...rule, state: "pending" }], 80);
+  for (const text of [rules, formatWorkers([worker], 80)]) {
+    for (const line of text.split("\n")) equal(line.length <= 80, true, line);
+  }
+  equal(
+    [LONG_ID, LONG_NAME, "pending, exclusive", `${LONG_ID} ttl 255 raw`].every((word) => rules.includes(word)),
+    true,
+  );
+});
+
+Deno.test("formatInterfaces() puts each address into a line of its own", () => {
+  const one = { name: "eth0", index: 2, mtu: 1500, up: true, addresses: ["10.0.0.1", "10.0.0.2"] };
+  const lines = ["INTERFACE  INDEX   MTU  STATE  ADDRESSES", "eth0           2  1500  up     10.0.0.1"];
+  equal(formatInterfaces([one]), [...lines, `${" ".repeat(31)}10.0.0.2`, ""].join("\n"));
 });
 
 Deno.test("formatRules() shows what an unnamed pending rule waits for", () => {

@@ -21,6 +21,8 @@ const COMMAND: Command = {
   run: () => Promise.resolve(""),
 };
 
+const SILENCE = { notice: (): void => {}, write: (): Promise<void> => Promise.resolve() };
+
 Deno.test("readArguments() reads options by every name, in every form", () => {
   for (const args of [["--colour", "red"], ["--color", "red"], ["--colour=red"], ["--color=red"]]) {
     equal(readArguments(COMMAND, args).one("colour"), "red", args.join(" "));
@@ -139,7 +141,7 @@ commands:
   close  Paint a wall
 `,
   );
-  await rejects(DOOR.run([], { notice: () => {} }), {
+  await rejects(DOOR.run([], SILENCE), {
     name: "UsageError",
     message: 'Cannot run "mcr door" alone: expected mcr door open|close',
   });
@@ -149,7 +151,7 @@ commands:
 
 Deno.test("mcr help finds commands below commands, and hidden ones", async () => {
   const help = makeHelp([COMMAND, DOOR], [{ ...COMMAND, name: "__hidden" }]);
-  const ask = (...args: string[]): Promise<string | number> => help.run(args, { notice: () => {} });
+  const ask = (...args: string[]): Promise<string | number> => help.run(args, SILENCE);
   equal(await ask("door", "open"), commandHelp(OPEN));
   equal(await ask("door"), commandHelp(DOOR));
   match(String(await ask("__hidden")), /^Paint a wall/);
