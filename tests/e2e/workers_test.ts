@@ -103,7 +103,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     await using source = await Process.start(gen(network, { ...STREAM, count: 10_000_000 }));
     await untilWorker(supervisor, ({ relayed }) => relayed > 0);
 
-    await supervisor.stop(signal);
+    await supervisor.end(signal);
     ok(source.isRunning, "the traffic went on all the time");
   });
 }
