@@ -17,6 +17,7 @@ comptime {
 const library_sources: []const []const u8 = &.{
     "base.c",
     "channel.c",
+    "control_socket.c",
     "egress.c",
     "exclusive.c",
     "feature.c",

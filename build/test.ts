@@ -33,7 +33,7 @@ const C_UNIT: Stage = { command: ["zig", "build", "test"], count: countOfC };
 /** The suites, by the names that the tasks of `deno.json` use. Only the last takes further arguments. */
 const SUITES: Record<string, (args: readonly string[]) => readonly Stage[]> = {
   ok: (args) => [...STYLE, NATIVE, C_UNIT, denoTest(["--ignore=tests/e2e", "tests"], args)],
-  unit: (args) => [C_UNIT, denoTest(["tests/unit"], args)],
+  unit: (args) => [NATIVE, C_UNIT, denoTest(["tests/unit"], args)],
   boundary: (args) => [NATIVE, denoTest(["tests/boundary"], args)],
   e2e: (args) => [NATIVE, denoTest(["tests/e2e"], args)],
 };

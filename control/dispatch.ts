@@ -4,11 +4,13 @@
  * @module
  */
 import { quote } from "./check.ts";
-import { ControlError } from "./error.ts";
+import { ControlError, messageOf } from "./error.ts";
 import type { Log } from "./log.ts";
 import {
   formatError,
   formatResult,
+  IS_CHANGE,
+  type MethodName,
   type MethodTable,
   parseRequest,
   type Request,
@@ -17,11 +19,25 @@ import {
 } from "./protocol.ts";
 import { didYouMean } from "./suggest.ts";
 
+/** Parameters as long as this show what a change was about; a whole rule of one output has 150. */
+const AUDIT_LENGTH_MAX = 1000;
+
+/** Who a request comes from, as far as it matters here; a text for the log. */
+export interface Asker {
+  readonly mayChange: boolean;
+  toString(): string;
+}
+
 /**
  * Carries out the request in `line` and makes the line to answer, or `null` for a notification. What needs no waiting is
  * answered at once, so that the caller knows the size of the answer before it takes the next request. Never rejects.
  */
-export function answerLine(line: Uint8Array, methods: MethodTable, log: Log): string | null | Promise<string | null> {
+export function answerLine(
+  line: Uint8Array,
+  methods: MethodTable,
+  log: Log,
+  asker: Asker,
+): string | null | Promise<string | null> {
   let request: Request;
   try {
     request = parseRequest(line);
@@ -29,26 +45,49 @@ export function answerLine(line: Uint8Array, methods: MethodTable, log: Log): st
     return formatError(error instanceof RequestError ? error.id : null, error);
   }
   const { id, method } = request;
-  const succeed = (result: unknown): string | null => id === undefined ? null : formatResult(id, result);
+  const succeed = (result: unknown): string | null => {
+    audit(request, asker, log, "done");
+    return id === undefined ? null : formatResult(id, result);
+  };
   const fail = (error: unknown): string | null => {
     if (!(error instanceof ControlError)) log(`${method} failed: ${describeFault(error)}`, "error");
+    audit(request, asker, log, messageOf(error));
     return id === undefined ? null : formatError(id, error);
   };
   try {
-    const result = callMethod(request, methods);
+    const result = callMethod(request, methods, asker);
     return result instanceof Promise ? result.then(succeed).catch(fail) : succeed(result);
   } catch (error) {
     return fail(error);
   }
 }
 
-function callMethod({ id, method, params }: Request, methods: MethodTable): unknown {
+function callMethod({ id, method, params }: Request, methods: MethodTable, asker: Asker): unknown {
   if (!Object.hasOwn(methods, method)) {
     const hint = didYouMean(method, Object.keys(methods));
     const message = `Cannot call ${quote(method)}: no such method${hint}`;
     throw new RequestError(RPC.methodNotFound, "not_found", message, id ?? null);
   }
+  if (isChange(method) && !asker.mayChange) {
+    const wanted = "be root, the user of the supervisor or in the group of its socket";
+    throw new ControlError(
+      "forbidden",
+      `Cannot call ${quote(method)}: this user may look but change nothing; ${wanted}`,
+    );
+  }
   return methods[method as keyof MethodTable](params);
+}
+
+function isChange(method: string): boolean {
+  return Object.hasOwn(IS_CHANGE, method) && IS_CHANGE[method as MethodName];
+}
+
+/** Notes who wanted to change what, and what came of it. */
+function audit({ method, params }: Request, asker: Asker, log: Log, result: string): void {
+  if (!isChange(method)) return;
+  const what = JSON.stringify(params) ?? "";
+  const shown = what.length <= AUDIT_LENGTH_MAX ? what : `${what.slice(0, AUDIT_LENGTH_MAX)}...`;
+  log(`audit: ${asker} ${method} ${shown}: ${result}`);
 }
 
 /** A fault of ours, not the client's: the log wants to know where. */

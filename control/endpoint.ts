@@ -9,11 +9,14 @@
  * @module
  */
 import { dirname } from "node:path";
+import { ControlSocket } from "../ffi/control_socket.ts";
 import { messageOf } from "./error.ts";
+import { Listener } from "./listener.ts";
 import type { Log } from "./log.ts";
+import { findGroup, type SocketAccess } from "./socket_access.ts";
 
-/** Owner and group may read and write, others nothing: what umask takes from 0777. */
-const SOCKET_UMASK = 0o117;
+/** Owner and group may read and write, others nothing. */
+const SOCKET_MODE = 0o660;
 
 /** The group that may use the socket, if there is one of this name. */
 const GROUP_NAME = "mcr";
@@ -22,7 +25,7 @@ const GROUP_NAME = "mcr";
 export class Endpoint implements Disposable {
   readonly path: string;
   readonly #lock: Deno.FsFile;
-  #listener: Deno.UnixListener | null = null;
+  #isListening = false;
 
   private constructor(path: string, lock: Deno.FsFile) {
     this.path = path;
@@ -42,23 +45,24 @@ export class Endpoint implements Disposable {
     return new Endpoint(path, lock);
   }
 
-  /** Starts to listen. The socket has its final mode from the moment it exists. */
-  listen(log: Log): Deno.UnixListener {
-    const umask = Deno.umask(SOCKET_UMASK);
+  /** Starts to listen. The socket has its group before it is open to it. */
+  listen({ mode = SOCKET_MODE, group }: SocketAccess, log: Log): Listener {
+    const socket = new ControlSocket(this.path);
+    this.#isListening = true;
     try {
-      this.#listener = Deno.listen({ transport: "unix", path: this.path });
+      if (group === undefined) giveToOurGroup(this.path, log);
+      else giveTo(group, this.path);
+      Deno.chmodSync(this.path, mode);
+      return new Listener(socket, Deno.statSync(this.path));
     } catch (error) {
-      throw new Error(`Cannot listen on "${this.path}": ${messageOf(error)}`, { cause: error });
-    } finally {
-      Deno.umask(umask);
+      socket[Symbol.asyncDispose]();
+      throw error;
     }
-    giveToGroup(this.path, log);
-    return this.#listener;
   }
 
   /** Removes the socket and gives the path free, in this order. Closing the listener is up to whoever listens. */
   [Symbol.dispose](): void {
-    if (this.#listener !== null) removeIfThere(this.path);
+    if (this.#isListening) removeIfThere(this.path);
     this.#lock.close();
   }
 }
@@ -119,26 +123,22 @@ function removeIfThere(path: string): void {
   }
 }
 
-/** Lets the group `mcr` use the socket, if the machine has one; without it the socket is the owner's alone. */
-function giveToGroup(path: string, log: Log): void {
-  const gid = findGroup(GROUP_NAME);
-  if (gid === undefined) return;
+/** Lets the group `mcr` use the socket, if the machine has one; without it the group is the supervisor's own. */
+function giveToOurGroup(path: string, log: Log): void {
+  const group = findGroup(GROUP_NAME);
+  if (group === undefined) return;
   try {
-    Deno.chownSync(path, null, gid);
+    giveTo(group, path);
   } catch (error) {
-    log(`Cannot give "${path}" to group "${GROUP_NAME}": ${messageOf(error)}`, "warning");
+    log(messageOf(error), "warning");
   }
 }
 
-/** The number of a group in `/etc/group`. */
-export function findGroup(name: string, file = "/etc/group"): number | undefined {
-  let text: string;
+function giveTo(group: number, path: string): void {
   try {
-    text = Deno.readTextFileSync(file);
-  } catch {
-    return undefined;
+    Deno.chownSync(path, null, group);
+  } catch (error) {
+    const why = `${messageOf(error)}; be root or a member of it`;
+    throw new Error(`Cannot give "${path}" to group ${group}: ${why}`, { cause: error });
   }
-  const entry = text.split("\n").map((line) => line.split(":")).find((fields) => fields[0] === name);
-  const gid = Number.parseInt(entry?.[2] ?? "", 10);
-  return Number.isNaN(gid) ? undefined : gid;
 }

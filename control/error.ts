@@ -11,10 +11,11 @@
  * - `duplicate`: another rule has this input or this name;
  * - `loop`: the rule's outputs would feed its own input;
  * - `not_found`: no such rule, or no such method;
+ * - `forbidden`: it would change something, and the client may only look;
  * - `failed`: the request was fine, the data plane could not do it;
  * - `limit`: one of the documented limits is reached.
  */
-export type ErrorCode = "invalid" | "duplicate" | "loop" | "not_found" | "failed" | "limit";
+export type ErrorCode = "invalid" | "duplicate" | "loop" | "not_found" | "forbidden" | "failed" | "limit";
 
 /** A request that was refused: thrown by the checks and, with the same fields, by the client that receives it. */
 export class ControlError extends Error {

@@ -40,6 +40,19 @@ export type MethodTable = {
   readonly [Name in MethodName]: (params: unknown) => Methods[Name]["result"] | Promise<Methods[Name]["result"]>;
 };
 
+/** Whether a method changes anything, which not every client may. */
+export const IS_CHANGE: Readonly<Record<MethodName, boolean>> = {
+  "rule.add": true,
+  "rule.remove": true,
+  "rule.list": false,
+  "rule.get": false,
+  "stats.get": false,
+  "worker.list": false,
+  "interface.list": false,
+  "ping": false,
+  "version": false,
+};
+
 /** A request id: what the client chose, or `null` in an answer to something that had none that could be read. */
 export type RequestId = string | number | null;
 
@@ -67,6 +80,7 @@ export const RPC_NUMBERS: Readonly<Record<ErrorCode, number>> = {
   not_found: -32003,
   failed: -32004,
   limit: -32005,
+  forbidden: -32006,
 };
 
 /** A request that could not even be dispatched; `rpcNumber` says at which step it failed. */

@@ -6,6 +6,7 @@
 import { Connection } from "./connection.ts";
 import { answerLine } from "./dispatch.ts";
 import { ControlError, messageOf } from "./error.ts";
+import type { Guest, Listener } from "./listener.ts";
 import type { Log } from "./log.ts";
 import type { MethodTable } from "./protocol.ts";
 
@@ -20,17 +21,16 @@ const ACCEPT_PAUSE_MS = 100;
 
 /** Serves `methods` to whoever connects. */
 export class Server implements AsyncDisposable {
-  readonly #listener: Deno.UnixListener;
+  readonly #listener: Listener;
   readonly #methods: MethodTable;
   readonly #log: Log;
   readonly #connections = new Set<Connection>();
   readonly #tasks = new Set<Promise<void>>();
   readonly #accepting: Promise<void>;
   #rejectedCount = 0;
-  #isStopping = false;
 
   /** Starts serving; owns the listener from now on. */
-  constructor(listener: Deno.UnixListener, methods: MethodTable, log: Log) {
+  constructor(listener: Listener, methods: MethodTable, log: Log) {
     this.#listener = listener;
     this.#methods = methods;
     this.#log = log;
@@ -39,29 +39,27 @@ export class Server implements AsyncDisposable {
 
   /** Stops taking clients in, answers what is in progress, closes. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#isStopping) {
-      this.#isStopping = true;
-      this.#listener.close();
-    }
+    await this.#listener[Symbol.asyncDispose]();
     await this.#accepting;
     await Promise.all([...this.#connections].map((connection) => connection.stop()));
     await Promise.all(this.#tasks);
   }
 
   async #accept(): Promise<void> {
-    while (!this.#isStopping) {
+    for (;;) {
       try {
-        this.#welcome(await this.#listener.accept());
+        const guest = await this.#listener.accept();
+        if (guest === null) return;
+        this.#welcome(guest);
       } catch (error) {
-        if (this.#isStopping) return;
         this.#log(`Cannot take in a client: ${messageOf(error)}`, "warning");
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
       }
     }
   }
 
-  #welcome(stream: Deno.UnixConn): void {
-    const connection = new Connection(stream, (line) => answerLine(line, this.#methods, this.#log));
+  #welcome({ stream, caller }: Guest): void {
+    const connection = new Connection(stream, (line) => answerLine(line, this.#methods, this.#log, caller));
     if (this.#connections.size >= CLIENTS_MAX) {
       if (this.#rejectedCount >= REJECTED_MAX) return stream.close();
       this.#rejectedCount++;

@@ -356,6 +356,34 @@ MCR_API int32_t mcr_capability(uint32_t capability);
 /* The cores of the process' affinity mask, ascending. Return: how many; the first @capacity of them are written. */
 MCR_API int32_t mcr_cores(uint32_t *cores, uint32_t capacity);
 
+/* ---- the control socket ---- */
+
+/* Who is at the other end of a connection, as the kernel noted when it connected. */
+struct mcr_peer {
+	uint32_t pid;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t is_member; /* of the group that was asked for, by its own or a supplementary one */
+};
+
+/**
+ * mcr_control_listen - listen on a Unix socket.
+ *
+ * The file is made with mode 0600, whatever the umask: who else may connect is for the caller to say afterwards.
+ *
+ * Return: descriptor, non-blocking; -EINVAL: the path is empty or longer than 107 bytes; -EADDRINUSE: there is
+ * something; -ENOENT, -EACCES: directory; -EMFILE.
+ */
+MCR_API int32_t mcr_control_listen(const char *path);
+
+/**
+ * mcr_control_accept - take in one client that waits.
+ * @peer: written, with membership in @group.
+ *
+ * Return: descriptor, non-blocking; -EAGAIN: none waits; -EMFILE, -ENFILE: it goes on waiting.
+ */
+MCR_API int32_t mcr_control_accept(int32_t listener, uint32_t group, struct mcr_peer *peer);
+
 /* ---- interfaces ---- */
 
 /* All interfaces of the network namespace. Return: how many; the first @capacity of them are written. */

@@ -261,6 +261,14 @@ export const mcr_interface = {
   addresses_stride: 16,
 } as const;
 
+export const mcr_peer = {
+  sizeof: 16,
+  pid: 0,
+  uid: 4,
+  gid: 8,
+  is_member: 12,
+} as const;
+
 export const mcr_output_options = {
   sizeof: 72,
   address: 0,
@@ -296,6 +304,8 @@ export const symbols = {
   mcr_files_limit_raise: { parameters: [], result: "i32" },
   mcr_capability: { parameters: ["u32"], result: "i32" },
   mcr_cores: { parameters: ["buffer", "u32"], result: "i32" },
+  mcr_control_listen: { parameters: ["buffer"], result: "i32" },
+  mcr_control_accept: { parameters: ["i32", "u32", "buffer"], result: "i32" },
   mcr_interfaces_list: { parameters: ["buffer", "u32"], result: "i32" },
   mcr_interfaces_watch: { parameters: [], result: "i32" },
   mcr_interfaces_drain: { parameters: ["i32"], result: "i32" },

@@ -11,6 +11,7 @@ import { makeLog } from "../log.ts";
 import { parseCores, parseWhole } from "../number.ts";
 import { isProfileName, PAUSE_US_MAX, type Profile, PROFILES, SEGMENTS_MAX } from "../profile.ts";
 import { EXPECTED, isInterfaceName } from "../rule.ts";
+import { EXPECTED_ACCESS, parseSocketGroup, parseSocketMode, type SocketAccess } from "../socket_access.ts";
 import { resolveSocketPath } from "../socket_path.ts";
 import { stopSignal } from "../stop_signal.ts";
 
@@ -27,7 +28,7 @@ const RING_SLOTS_MAX = 1 << 18;
 export const run: Command = {
   name: "run",
   usage:
-    "mcr run [--workers N|auto] [--cores LIST] [--profile NAME] [--ttl N] [--ring-slots N] [--receive-offload IFACE[,...]] [--socket PATH]",
+    "mcr run [--workers N|auto] [--cores LIST] [--profile NAME] [--ttl N] [--ring-slots N] [--receive-offload IFACE[,...]] [--socket-mode MODE] [--socket-group GROUP] [--socket PATH]",
   summary: "Run the relay: the supervisor and its workers",
   details: `Stays in the foreground and logs to standard error. It takes commands as soon
 as it has printed "mcr: ready on PATH, N worker(s)". SIGTERM or SIGINT ends it
@@ -73,6 +74,12 @@ in good order, a second one at once. It needs CAP_NET_RAW and CAP_NET_ADMIN.`,
       isRepeatable: true,
       help: "input interfaces whose datagrams the kernel is to put together before they are relayed",
     },
+    { name: "socket-mode", value: "MODE", help: "mode of the control socket's file (default: 0660)" },
+    {
+      name: "socket-group",
+      value: "GROUP",
+      help: "group of it, by name or number, which may then change rules (default: mcr if there is one)",
+    },
     SOCKET_OPTION,
   ],
 
@@ -91,6 +98,7 @@ interface RunOptions {
   readonly ttl: number;
   readonly profile: Profile;
   readonly receiveOffload: readonly string[];
+  readonly access: SocketAccess;
 }
 
 async function supervise(options: RunOptions, path: string, { notice }: Surroundings): Promise<void> {
@@ -107,7 +115,7 @@ async function supervise(options: RunOptions, path: string, { notice }: Surround
   using endpoint = await Endpoint.claim(path);
   await using relay = await Relay.open({ ...options, log }).catch(explainOpenFailure);
   const supervisor = new Supervisor({ engine: relay, log, abi: nativeVersion().abi });
-  await using _server = new Server(endpoint.listen(log), supervisor.methods, log);
+  await using _server = new Server(endpoint.listen(options.access, log), supervisor.methods, log);
   log(`ready on ${path}, ${relay.workers().length} worker(s)`);
   await stop.received;
 }
@@ -121,6 +129,7 @@ function readOptions(given: Arguments): RunOptions {
     ttl: readWhole(given, "ttl", 1, 255, 1, EXPECTED.ttl),
     profile: readProfile(given),
     receiveOffload: readInterfaces(given, "receive-offload"),
+    access: readAccess(given),
   };
 }
 
@@ -147,6 +156,16 @@ function readCores(given: Arguments): number[] | undefined {
   const text = given.one("cores");
   if (text === undefined) return undefined;
   return parseCores(text) ?? refuse("cores", text, "core numbers as in 2,3 or 0-3, each once");
+}
+
+function readAccess(given: Arguments): SocketAccess {
+  const mode = given.one("socket-mode"), group = given.one("socket-group");
+  return {
+    ...(mode === undefined ? {} : { mode: parseSocketMode(mode) ?? refuse("socket-mode", mode, EXPECTED_ACCESS.mode) }),
+    ...(group === undefined
+      ? {}
+      : { group: parseSocketGroup(group) ?? refuse("socket-group", group, EXPECTED_ACCESS.group) }),
+  };
 }
 
 function readInterfaces(given: Arguments, name: string): string[] {

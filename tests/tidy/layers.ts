@@ -26,6 +26,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   egress: ["parse", "raw_frame", "route", "uring"],
   // The control plane's side of it.
   channel: [],
+  control_socket: [],
   exclusive: ["filter"],
   feature: [],
   filter: [],

@@ -1,5 +1,6 @@
-import { equal, match, rejects } from "node:assert/strict";
-import { Endpoint, findGroup } from "../../control/endpoint.ts";
+import { deepStrictEqual, equal, match, rejects } from "node:assert/strict";
+import { Endpoint } from "../../control/endpoint.ts";
+import { findGroup, parseSocketGroup, parseSocketMode } from "../../control/socket_access.ts";
 
 const quiet = (): void => {};
 
@@ -32,7 +33,7 @@ Deno.test("Endpoint listens with mode 0660, makes the directory and removes the 
   const path = `${directory.path}/made/mcr.sock`;
   {
     using endpoint = await Endpoint.claim(path);
-    using _listener = endpoint.listen(quiet);
+    await using _listener = endpoint.listen({}, quiet);
     equal(Deno.statSync(path).mode! & 0o777, 0o660);
     equal(Deno.statSync(`${directory.path}/made`).mode! & 0o777, 0o755);
     equal(Deno.statSync(`${path}.lock`).mode! & 0o777, 0o600);
@@ -44,7 +45,7 @@ Deno.test("Endpoint leaves the umask as it was", async () => {
   await using directory = new Directory();
   const before = Deno.umask();
   using endpoint = await Endpoint.claim(directory.socket);
-  using _listener = endpoint.listen(quiet);
+  await using _listener = endpoint.listen({}, quiet);
   equal(Deno.umask(), before);
 });
 
@@ -53,7 +54,7 @@ Deno.test("Endpoint.claim() refuses a path that another supervisor has, before a
   using first = await Endpoint.claim(directory.socket);
   const message = /^Error: Cannot listen on ".*mcr\.sock": another supervisor does/;
   await rejects(Endpoint.claim(directory.socket), message);
-  using _listener = first.listen(quiet);
+  await using _listener = first.listen({}, quiet);
   await rejects(Endpoint.claim(directory.socket), message);
   (await Deno.connect({ transport: "unix", path: directory.socket })).close();
 });
@@ -72,7 +73,7 @@ Deno.test("Endpoint.claim() takes over a stale socket", async () => {
   leaveStaleSocket(directory.socket);
   equal(exists(directory.socket), true);
   using endpoint = await Endpoint.claim(directory.socket);
-  using _listener = endpoint.listen(quiet);
+  await using _listener = endpoint.listen({}, quiet);
   (await Deno.connect({ transport: "unix", path: directory.socket })).close();
 });
 
@@ -113,4 +114,24 @@ Deno.test("findGroup() reads /etc/group", async () => {
   equal(findGroup("broken", file), undefined);
   equal(findGroup("nobody-here", file), undefined);
   equal(findGroup("mcr", `${file}.none`), undefined);
+});
+
+Deno.test("parseSocketGroup() and parseSocketMode() take what people write, and nothing else", async () => {
+  await using directory = new Directory();
+  const file = `${directory.path}/group`;
+  await Deno.writeTextFile(file, "mcr:x:1234:\n");
+  const groups = ["mcr", "77", "0", "nobody-here", "-1", "4294967295", ""].map((text) => parseSocketGroup(text, file));
+  deepStrictEqual(groups, [1234, 77, 0, undefined, undefined, undefined, undefined]);
+  const modes = ["0660", "660", "0600", "0666", "rw-rw----", "8", "0888", "00660", "1777", ""].map(parseSocketMode);
+  deepStrictEqual(modes.slice(0, 4), [0o660, 0o660, 0o600, 0o666]);
+  deepStrictEqual(modes.slice(4), [undefined, undefined, undefined, undefined, undefined, undefined]);
+});
+
+Deno.test("Endpoint gives the socket the mode and the group that it was told", async () => {
+  await using directory = new Directory();
+  using endpoint = await Endpoint.claim(directory.socket);
+  const group = Deno.gid()!;
+  await using _listener = endpoint.listen({ mode: 0o600, group }, quiet);
+  const { mode, gid } = Deno.statSync(directory.socket);
+  deepStrictEqual([mode! & 0o777, gid], [0o600, group]);
 });

@@ -108,7 +108,7 @@ export class TestSupervisor implements AsyncDisposable {
     this.path = endpoint.path;
     this.#directory = directory;
     this.#endpoint = endpoint;
-    this.#server = new Server(endpoint.listen(log), supervisor.methods, log);
+    this.#server = new Server(endpoint.listen({}, log), supervisor.methods, log);
   }
 
   static async start(): Promise<TestSupervisor> {

@@ -1,5 +1,5 @@
 import { deepStrictEqual, equal, match } from "node:assert/strict";
-import { answerLine } from "../../control/dispatch.ts";
+import { answerLine, type Asker } from "../../control/dispatch.ts";
 import { ControlError, type ErrorCode } from "../../control/error.ts";
 import type { Reply } from "./fake_engine.ts";
 import { formatError, formatResult, type MethodTable, parseReply, RPC_NUMBERS } from "../../control/protocol.ts";
@@ -16,10 +16,13 @@ const METHODS = {
   "rule.get": () => Promise.reject(new TypeError("a fault of ours")),
 } as unknown as MethodTable;
 
+/** A client that may do anything. */
+const ROOT: Asker = { mayChange: true, toString: () => "uid 0 pid 1 (test)" };
+
 /** The answer to a line, as JSON. */
 async function answer(line: string | Uint8Array): Promise<unknown> {
   const bytes = typeof line === "string" ? new TextEncoder().encode(line) : line;
-  const reply = await answerLine(bytes, METHODS, (text) => log.push(text));
+  const reply = await answerLine(bytes, METHODS, (text) => log.push(text), ROOT);
   return reply === null ? null : JSON.parse(reply);
 }
 
@@ -43,7 +46,7 @@ Deno.test("answerLine() does not answer notifications, whatever comes of them", 
 
 Deno.test("answerLine() answers what needs no waiting at once", () => {
   const line = new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"ping"}');
-  equal(typeof answerLine(line, METHODS, () => {}), "string");
+  equal(typeof answerLine(line, METHODS, () => {}, ROOT), "string");
 });
 
 const BAD_LINES: readonly [what: string, line: string | Uint8Array, number: number, id: unknown, message: RegExp][] = [
@@ -100,4 +103,22 @@ Deno.test("parseReply() reads back what was formatted", () => {
 Deno.test("every error code has a number of its own", () => {
   const numbers = Object.values(RPC_NUMBERS);
   equal(new Set(numbers).size, numbers.length);
+});
+
+Deno.test("answerLine() lets who may not change look, and notes each change with its asker and its result", async () => {
+  const guest: Asker = { mayChange: false, toString: () => "uid 7 pid 8 (x)" };
+  const noted: string[] = [];
+  const ask = async (asker: Asker, method: string, params = {}): Promise<unknown> => {
+    const line = new TextEncoder().encode(JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }));
+    return JSON.parse((await answerLine(line, METHODS, (text) => noted.push(text), asker))!).error?.data.code;
+  };
+  deepStrictEqual([await ask(guest, "ping"), await ask(guest, "rule.remove", { id: "a" })], [undefined, "forbidden"]);
+  deepStrictEqual([await ask(ROOT, "rule.remove", { id: "b" }), await ask(ROOT, "rule.list")], [undefined, "limit"]);
+  await ask(ROOT, "rule.remove", { id: "x".repeat(2000) });
+  match(
+    noted[0]!,
+    /^audit: uid 7 pid 8 \(x\) rule\.remove \{"id":"a"\}: Cannot call "rule\.remove": this user may look/,
+  );
+  deepStrictEqual(noted[1], 'audit: uid 0 pid 1 (test) rule.remove {"id":"b"}: done');
+  deepStrictEqual([noted.length, noted[2]!.length < 1100], [3, true]);
 });
