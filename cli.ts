@@ -6,7 +6,7 @@
  */
 import type { Surroundings, TerminalSize } from "./control/command.ts";
 import { resolveCommand } from "./control/command_tree.ts";
-import { COMMANDS } from "./control/commands/mod.ts";
+import { COMMANDS, HIDDEN } from "./control/commands/mod.ts";
 import { messageOf, NoDaemonError, UsageError } from "./control/error.ts";
 import { commandHelp, overview } from "./control/help.ts";
 import { VERSION } from "./control/version.ts";
@@ -34,7 +34,7 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
 }
 
 async function runCommand(args: readonly string[], terminal: Terminal): Promise<string | number> {
-  const { command, rest } = resolveCommand(args, COMMANDS);
+  const { command, rest } = resolveCommand(args, COMMANDS, HIDDEN);
   if (command === undefined) {
     if (rest.some(isHelp)) return overview(COMMANDS);
     if (rest.includes("--version")) return `mcr ${VERSION}\n`;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char help[] =
-	"Usage: mcr gen --interface NAME|ADDRESS --group ADDRESS --port N [options]\n"
+	"Usage: mcr gen --interface IFACE|ADDR --group ADDRESS --port N [options]\n"
 	"\n"
 	"Send numbered, time-stamped datagrams for mcr sink to check and to measure.\n"
 	"\n"
@@ -16,7 +16,7 @@ static const char help[] =
 	"  mcr gen --interface eth0 --group 239.1.1.1 --port 5000 \\\n"
 	"          --rate 50k --size 1316 --duration 10\n"
 	"\n"
-	"  --interface NAME|ADDRESS  interface to send on, by name or by its IPv4 address\n"
+	"  --interface IFACE|ADDR    interface to send on, by name or by its IPv4 address\n"
 	"  --group ADDRESS           destination, IPv4: a multicast group or a host\n"
 	"  --port N                  destination port\n"
 	"  --rate N[k|M]             datagrams per second over all flows; 0: as fast as possible\n"

@@ -10,14 +10,14 @@
 #include "traffic.h"
 
 static const char help[] =
-	"Usage: mcr sink --interface NAME|ADDRESS --group ADDRESS --port N [options]\n"
+	"Usage: mcr sink --interface IFACE|ADDR --group ADDRESS --port N [options]\n"
 	"\n"
 	"Receive what mcr gen sends: count it, verify it, measure its latency.\n"
 	"\n"
 	"Example: until nothing came for 2 seconds, as JSON\n"
 	"  mcr sink --interface eth1 --group 239.2.2.2 --port 6000 --idle 2 -j\n"
 	"\n"
-	"  --interface NAME|ADDRESS  interface to join on, by name or by its IPv4 address\n"
+	"  --interface IFACE|ADDR    interface to join on, by name or by its IPv4 address\n"
 	"  --group ADDRESS           group to join, or an own address; repeatable, up to 64\n"
 	"  --port N                  port to listen on\n"
 	"  --flows N                 consecutive destinations from each group on (default: 1)\n"

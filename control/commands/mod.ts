@@ -5,6 +5,7 @@
  */
 import type { Command } from "../command.ts";
 import { add } from "./add.ts";
+import { complete, makeCompletions } from "./completions.ts";
 import { makeHelp } from "./help.ts";
 import { interfaces } from "./interfaces.ts";
 import { list } from "./list.ts";
@@ -28,7 +29,11 @@ const OTHERS: readonly Command[] = [
   gen,
   sink,
   version,
+  makeCompletions(() => COMMANDS),
 ];
 
 /** The commands of `mcr`. */
 export const COMMANDS: readonly Command[] = [...OTHERS, makeHelp(OTHERS)];
+
+/** Commands that are not for people, and so found in no list. */
+export const HIDDEN: readonly Command[] = [complete];

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Command } from "../command.ts";
+import { describeNative } from "../native_help.ts";
 
 /** The `gen` command. */
 export const gen: Command = {
@@ -27,6 +28,17 @@ export const sink: Command = {
   isPassedOn: true,
   run: (args) => runNative("sink", args),
 };
+
+/** The commands, those that are programs of their own with what these say of themselves. */
+export async function describeAll(commands: readonly Command[]): Promise<Command[]> {
+  return await Promise.all(commands.map(async (command) => command.isPassedOn ? await describe(command) : command));
+}
+
+async function describe(command: Command): Promise<Command> {
+  const { nativeProgram } = await import("../../ffi/library.ts");
+  const { stdout } = await new Deno.Command(nativeProgram, { args: [command.name, "--help"], stdin: "null" }).output();
+  return describeNative(command, new TextDecoder().decode(stdout));
+}
 
 /** The signals that end such a program. */
 const SIGNALS = ["SIGTERM", "SIGHUP", "SIGINT"] as const;

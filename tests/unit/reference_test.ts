@@ -41,7 +41,7 @@ Deno.test("docs/reference.md prints what mcr prints, and answers what the socket
     }
     ranCount++;
   }
-  equal(ranCount, 20);
+  equal(ranCount, 22);
 });
 
 Deno.test("docs/reference.md knows every command, option and error", () => {
