@@ -57,7 +57,7 @@ export interface Command {
   readonly summary: string;
   /** What else there is to know, in lines of at most 78 columns. */
   readonly details?: string;
-  /** Command lines that work, one a line; `\\` continues one, and one may end in a `#` and what it does. */
+  /** Command lines that work, one a line; `\\` continues one, `#` begins a comment. */
   readonly example: string;
   readonly options: readonly Option[];
   /** The most arguments that are no options; none unless given. */

@@ -19,7 +19,7 @@ export function describeNative(command: Command, help: string): Command {
     ...command,
     usage,
     details: [summary!, ...rest!.split("\n\n").slice(1)].join("\n\n").trimEnd(),
-    example: `${lines.map((line) => line.trim()).join("\n    ")} # ${title}`,
+    example: `# ${title}\n${lines.map((line) => line.trim()).join("\n    ")}`,
     options: readOptions(rest!.split("\n\n")[0]!),
   };
 }

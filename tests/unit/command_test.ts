@@ -159,11 +159,17 @@ Deno.test("mcr help finds commands below commands, and hidden ones", async () =>
   await rejects(ask("door", "open", "wide"), { name: "UsageError", message: /Cannot use argument "wide"/ });
 });
 
+/** The command lines of the example, continued lines joined, comments left out. */
+function exampleLines({ example }: Command): string[] {
+  const lines = example.replaceAll("\\\n", " ").split("\n");
+  return lines.map((line) => line.replace(/(^| )#.*$/, "")).filter((line) => line !== "");
+}
+
 Deno.test("the help of every command fits 80 columns and begins with examples of it", () => {
   for (const command of allOf(COMMANDS)) {
     const text = commandHelp(command);
     for (const line of text.split("\n")) equal(line.length <= 80, true, line);
-    for (const line of command.example.replaceAll("\\\n", "").split("\n")) {
+    for (const line of exampleLines(command)) {
       match(line, new RegExp(`^mcr ${command.name}\\b`));
     }
   }
@@ -183,8 +189,8 @@ Deno.test("no two commands share a name, and none has an option twice", () => {
 
 Deno.test("every example is understood by the command that it is of", () => {
   for (const command of leavesOf(COMMANDS).filter(({ isPassedOn }) => !isPassedOn)) {
-    for (const line of command.example.replaceAll("\\\n", " ").split("\n")) {
-      const [call] = line.replace(/ #.*$/, "").split(/ (?:&&|[|>]) /);
+    for (const line of exampleLines(command)) {
+      const [call] = line.split(/ (?:&&|[|>]) /);
       readArguments(command, call!.trim().split(/\s+/).slice(1 + command.name.split(" ").length));
     }
   }

@@ -99,7 +99,7 @@ Or on SIGINT.
     run: null,
     usage: "mcr hum --tune NAME [options]",
     details: "Hum a tune.\n\nEnds by itself.\n\nOr on SIGINT.",
-    example: "mcr hum --tune NAME \\\n    --time 180 # a song for 3 minutes",
+    example: "# a song for 3 minutes\nmcr hum --tune NAME \\\n    --time 180",
     options: [
       { name: "tune", value: "NAME", help: "which tune, of those known" },
       { name: "quiet", short: "q", help: "in a low voice" },
