@@ -18,6 +18,17 @@
 export { type Client, connect } from "./control/client.ts";
 export { ControlError, type ErrorCode, NoDaemonError } from "./control/error.ts";
 export type {
+  DropEvent,
+  EventFilter,
+  EventKind,
+  InterfaceEvent,
+  MissedEvent,
+  RelayEvent,
+  RuleEvent,
+  WorkerEvent,
+} from "./control/event.ts";
+export type { EventStream } from "./control/event_stream.ts";
+export type {
   Drops,
   InterfaceStatus,
   Latency,

@@ -4,6 +4,8 @@
  * @module
  */
 import { messageOf, NoDaemonError } from "./error.ts";
+import type { EventFilter } from "./event.ts";
+import { EventStream } from "./event_stream.ts";
 import { readLines } from "./lines.ts";
 import { type MethodName, type Methods, parseReply, type Reply } from "./protocol.ts";
 import { resolveSocketPath } from "./socket_path.ts";
@@ -33,8 +35,12 @@ interface Call {
  * ```
  */
 export async function connect(path: string = resolveSocketPath(undefined, "client")): Promise<Client> {
+  return new Client(await dial(path), path);
+}
+
+async function dial(path: string): Promise<Deno.UnixConn> {
   try {
-    return new Client(await Deno.connect({ transport: "unix", path }));
+    return await Deno.connect({ transport: "unix", path });
   } catch (error) {
     if (NOBODY.some((reason) => error instanceof reason)) {
       const message = `Cannot reach the supervisor on "${path}": nobody listens there; start one with "mcr run"`;
@@ -48,6 +54,7 @@ export async function connect(path: string = resolveSocketPath(undefined, "clien
 /** A connection to the supervisor, for any number of calls, also at the same time. Dispose it to disconnect. */
 export class Client implements Disposable {
   readonly #stream: Deno.UnixConn;
+  readonly #path: string;
   readonly #calls = new Map<number, Call>();
   #lastId = 0;
   #writing: Promise<void> = Promise.resolve();
@@ -55,8 +62,9 @@ export class Client implements Disposable {
   #ended: Error | null = null;
 
   /** Use {@linkcode connect}. */
-  constructor(stream: Deno.UnixConn) {
+  constructor(stream: Deno.UnixConn, path: string) {
     this.#stream = stream;
+    this.#path = path;
     this.#readReplies();
   }
 
@@ -75,6 +83,19 @@ export class Client implements Disposable {
       this.#write(JSON.stringify({ jsonrpc: "2.0", id, method, params }) + "\n")
     );
     return answer as Promise<Methods[Name]["result"]>;
+  }
+
+  /**
+   * Subscribes to events, of all kinds unless the filter names some. They come over a connection of their own, which
+   * does not end with the client: reading to the end, `break` or disposing it does.
+   *
+   * @example
+   * ```ts ignore
+   * for await (const event of client.events({ kinds: ["rule", "drop"] })) console.log(event.time, event.kind);
+   * ```
+   */
+  events(filter: EventFilter = {}): EventStream {
+    return new EventStream(() => dial(this.#path), filter);
   }
 
   /** Disconnects; calls that were not answered reject. */

@@ -7,7 +7,7 @@
 import { ControlError } from "./error.ts";
 import { LineTooLongError, readLines } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
-import { formatError, LINE_BYTES_MAX } from "./protocol.ts";
+import { formatError, LINE_BYTES_MAX, type Session } from "./protocol.ts";
 
 /** Requests of one client that are carried out at a time; further ones wait in its socket. */
 const REQUESTS_MAX = 64;
@@ -18,8 +18,11 @@ const FAREWELL_MS_MAX = 500;
 /** What comes of a request line: the reply line, or `null` when there is none. */
 export type Reply = string | null;
 
+/** Events that wait for a client, in bytes: 1,000 or more, while more replies than that may wait. */
+const NOTICE_BYTES_MAX = 256 << 10;
+
 /** Carries out one request line, at once where nothing has to be waited for. Never throws or rejects. */
-export type Answer = (line: Uint8Array) => Reply | Promise<Reply>;
+export type Answer = (line: Uint8Array, session: Session) => Reply | Promise<Reply>;
 
 /** The part of `Deno.UnixConn` that is used here. */
 export interface Stream {
@@ -30,11 +33,12 @@ export interface Stream {
 }
 
 /** A connected client. */
-export class Connection {
+export class Connection implements Session {
   readonly #stream: Stream;
   readonly #answer: Answer;
   readonly #outbox: Outbox;
   readonly #running = new Set<Promise<void>>();
+  readonly #endCalls: (() => void)[] = [];
   #isStopping = false;
   #isClosed = false;
 
@@ -71,10 +75,24 @@ export class Connection {
     this.#close();
   }
 
+  notify(line: string): boolean {
+    if (this.#outbox.bytes > NOTICE_BYTES_MAX) return false;
+    this.#outbox.push(line);
+    return true;
+  }
+
+  flushed(): Promise<void> {
+    return this.#outbox.flushed();
+  }
+
+  onEnd(call: () => void): void {
+    this.#endCalls.push(call);
+  }
+
   async #readRequests(): Promise<void> {
     for await (const line of readLines(this.#stream, LINE_BYTES_MAX)) {
       if (this.#isStopping || this.#outbox.isBroken) return;
-      const reply = this.#answer(line);
+      const reply = this.#answer(line, this);
       if (reply instanceof Promise) {
         const task: Promise<void> = reply.then((late) => this.#send(late)).finally(() => this.#running.delete(task));
         this.#running.add(task);
@@ -116,6 +134,7 @@ export class Connection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#stream.close();
+    for (const call of this.#endCalls) call();
   }
 }
 

@@ -124,6 +124,20 @@ export class Counters {
     };
   }
 
+  /** All drops of the workers and of these outputs, by reason. */
+  readDrops(outputs: Iterable<number>): Drops {
+    const drops: Record<string, number> = { ...nameDrops(this.#pages.map((page) => page.workerDrops())) };
+    for (const slot of outputs) {
+      for (const page of this.#pages) {
+        if (page.output(slot, "due") === page.output(slot, "sent")) continue;
+        for (const [name, count] of Object.entries(nameDrops([page.outputDrops(slot)]))) {
+          drops[name] = (drops[name] ?? 0) + count;
+        }
+      }
+    }
+    return drops;
+  }
+
   /** What one worker has counted, by its number. */
   readWorker(index: number): WorkerCounters {
     return readPages([this.#pages[index]!], this.#workerRates.rates(index));
@@ -135,11 +149,16 @@ export class Counters {
   }
 }
 
+/** What to look at where datagrams are dropped for a reason. */
+export function adviceOn(reason: string): string {
+  return DROP_ADVICE.get(reason) ?? "";
+}
+
 /** The advice for every drop reason that occurs. */
 export function adviceFor(totals: WorkerCounters, rules: readonly RuleCounters[]): Readonly<Record<string, string>> {
   const drops = [totals, ...rules, ...rules.flatMap(({ outputs }) => outputs)].map((counted) => counted.drops);
   const names = new Set(drops.flatMap((one) => Object.keys(one)));
-  return Object.fromEntries([...names].map((name) => [name, DROP_ADVICE.get(name)!]));
+  return Object.fromEntries([...names].map((name) => [name, adviceOn(name)]));
 }
 
 function readPages(pages: readonly StatsPage[], rates: Rates): WorkerCounters {

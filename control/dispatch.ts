@@ -16,6 +16,7 @@ import {
   type Request,
   RequestError,
   RPC,
+  type Session,
 } from "./protocol.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -37,6 +38,7 @@ export function answerLine(
   methods: MethodTable,
   log: Log,
   asker: Asker,
+  session?: Session,
 ): string | null | Promise<string | null> {
   let request: Request;
   try {
@@ -55,14 +57,14 @@ export function answerLine(
     return id === undefined ? null : formatError(id, error);
   };
   try {
-    const result = callMethod(request, methods, asker);
+    const result = callMethod(request, methods, asker, session);
     return result instanceof Promise ? result.then(succeed).catch(fail) : succeed(result);
   } catch (error) {
     return fail(error);
   }
 }
 
-function callMethod({ id, method, params }: Request, methods: MethodTable, asker: Asker): unknown {
+function callMethod({ id, method, params }: Request, methods: MethodTable, asker: Asker, session?: Session): unknown {
   if (!Object.hasOwn(methods, method)) {
     const hint = didYouMean(method, Object.keys(methods));
     const message = `Cannot call ${quote(method)}: no such method${hint}`;
@@ -75,7 +77,7 @@ function callMethod({ id, method, params }: Request, methods: MethodTable, asker
       `Cannot call ${quote(method)}: this user may look but change nothing; ${wanted}`,
     );
   }
-  return methods[method as keyof MethodTable](params);
+  return methods[method as keyof MethodTable](params, session);
 }
 
 function isChange(method: string): boolean {

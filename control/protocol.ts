@@ -6,6 +6,7 @@
  */
 import { quote } from "./check.ts";
 import { ControlError, type ErrorCode, messageOf } from "./error.ts";
+import type { EventFilter, EventKind } from "./event.ts";
 import type { InterfaceStatus, RuleSpec, RuleStatus, Stats, WorkerStatus } from "./model.ts";
 
 /** Bytes in one request line, its newline not counted: a rule of 1024 outputs takes less than a tenth of it. */
@@ -28,6 +29,7 @@ export interface Methods {
   "stats.get": { params: Nothing; result: Stats };
   "worker.list": { params: Nothing; result: { readonly workers: readonly WorkerStatus[] } };
   "interface.list": { params: Nothing; result: { readonly interfaces: readonly InterfaceStatus[] } };
+  "event.subscribe": { params: EventFilter; result: { readonly kinds: readonly EventKind[] } };
   "ping": { params: Nothing; result: { readonly pid: number; readonly uptime_ms: number } };
   "version": { params: Nothing; result: { readonly version: string; readonly abi: number; readonly protocol: number } };
 }
@@ -35,9 +37,22 @@ export interface Methods {
 /** The name of a method. */
 export type MethodName = keyof Methods;
 
+/** The connection on which a method is called, for what it has to say after its answer. */
+export interface Session {
+  /** Sends a line after what waits already, at once; false when too much waits, and the line is forgotten. */
+  notify(line: string): boolean;
+  /** Resolves when nothing waits any more. */
+  flushed(): Promise<void>;
+  /** Has something called when the connection ends. */
+  onEnd(call: () => void): void;
+}
+
 /** What answers requests: one function a method, each of which checks its own parameters. */
 export type MethodTable = {
-  readonly [Name in MethodName]: (params: unknown) => Methods[Name]["result"] | Promise<Methods[Name]["result"]>;
+  readonly [Name in MethodName]: (
+    params: unknown,
+    session?: Session,
+  ) => Methods[Name]["result"] | Promise<Methods[Name]["result"]>;
 };
 
 /** Whether a method changes anything, which not every client may. */
@@ -49,6 +64,7 @@ export const IS_CHANGE: Readonly<Record<MethodName, boolean>> = {
   "stats.get": false,
   "worker.list": false,
   "interface.list": false,
+  "event.subscribe": false,
   "ping": false,
   "version": false,
 };
@@ -123,6 +139,11 @@ function refuseRequest(why: string, id: RequestId = null): never {
   throw new RequestError(RPC.invalidRequest, "invalid", `Cannot take the line as a request: ${why}`, id);
 }
 
+/** The line of a notification: what nobody asked for at this moment. */
+export function formatNotification(method: string, params: unknown): string {
+  return JSON.stringify({ jsonrpc: "2.0", method, params }) + "\n";
+}
+
 /** The line that answers a request with its result. */
 export function formatResult(id: RequestId, result: unknown): string {
   return JSON.stringify({ jsonrpc: "2.0", id, result }) + "\n";
@@ -159,4 +180,11 @@ export function parseReply(line: Uint8Array): Reply {
   if (error === undefined) return { id, result };
   const { message, data } = error as { message?: unknown; data?: { code?: ErrorCode; path?: string } };
   return { id, error: new ControlError(data?.code ?? "failed", String(message), data?.path) };
+}
+
+/** Reads one line as a notification, whose parameters it returns; throws a `SyntaxError` when it is none. */
+export function parseNotification(line: Uint8Array): unknown {
+  const { id, method, params } = JSON.parse(new TextDecoder().decode(line)) ?? {};
+  if (id !== undefined || method === undefined) throw new SyntaxError("Cannot take the line as a notification");
+  return params;
 }

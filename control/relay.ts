@@ -11,14 +11,16 @@ import { Poller } from "../ffi/poller.ts";
 import { packRules } from "../ffi/route_table.ts";
 import type { PackedRules } from "../ffi/route_table.ts";
 import { availableCores, CAP_NET_ADMIN, CAP_NET_RAW, hasCapability, raiseFilesLimit } from "../ffi/system.ts";
-import { adviceFor, Counters } from "./counters.ts";
+import { adviceFor, adviceOn, Counters } from "./counters.ts";
 import type { Engine, RulePlacement } from "./engine.ts";
 import { messageOf } from "./error.ts";
+import type { EventHub } from "./event_hub.ts";
 import { ExclusiveSet } from "./exclusive_set.ts";
 import { InputSet } from "./input_set.ts";
 import type { Input } from "./input_set.ts";
 import type { Log } from "./log.ts";
-import type { InterfaceStatus, Rule, RuleOutput, Stats, WorkerStatus } from "./model.ts";
+import type { Drops, InterfaceStatus, Rule, RuleOutput, Stats, WorkerStatus } from "./model.ts";
+import { interfaceNews, labelOf } from "./news.ts";
 import { OffloadSet } from "./offload_set.ts";
 import { descriptorsOf, OutputSet } from "./output_set.ts";
 import type { OutputSocket } from "./output_set.ts";
@@ -61,6 +63,7 @@ export interface RelayOptions {
   readonly profile: Profile;
   /** Told what happens beside requests: workers that end, interfaces that come. */
   readonly log: Log;
+  readonly events: EventHub;
 }
 
 /** A change that is prepared, and can still be given up. */
@@ -84,6 +87,8 @@ export class Relay implements Engine {
   readonly #counters: Counters;
   readonly #sampleTimer: ReturnType<typeof setInterval>;
   #placed: PlacedRules = new Map();
+  /** The interfaces of the last look at them, which was told. */
+  #interfaces: readonly InterfaceStatus[] = listInterfaces();
   /** The interfaces that those were placed by, as text. */
   #placedBy = "";
   /** Settles when the last change has been made or has failed. */
@@ -115,12 +120,12 @@ export class Relay implements Engine {
     if (!hasCapability(CAP_NET_RAW)) {
       throw new NativeError("EPERM", "Cannot open packet sockets: this process lacks CAP_NET_RAW");
     }
-    const { log, profile } = options;
+    const { log, events, profile } = options;
     const cores = chooseCores(options.workers, availableCores(), options.cores);
     raiseFilesLimit();
     await using undo = new AsyncDisposableStack();
     const poller = undo.use(new Poller());
-    const pool = undo.use(await WorkerPool.open({ poller, log, cores, profile, identity: workerIdentity() }));
+    const pool = undo.use(await WorkerPool.open({ poller, log, events, cores, profile, identity: workerIdentity() }));
     undo.move();
     return new Relay(options, poller, pool);
   }
@@ -142,6 +147,14 @@ export class Relay implements Engine {
     const totals = this.#counters.readTotals();
     const rules = [...this.#placed.values()].map(({ rule, slots }) => this.#counters.read(rule, slots));
     return { totals, rules, advice: adviceFor(totals, rules) };
+  }
+
+  drops(): Drops {
+    return this.#counters.readDrops([...this.#placed.values()].flatMap(({ slots }) => slots.outputs));
+  }
+
+  advice(reason: string): string {
+    return adviceOn(reason);
   }
 
   workers(): readonly WorkerStatus[] {
@@ -177,6 +190,7 @@ export class Relay implements Engine {
   /** Interfaces change in bursts: one look at all of them answers everything that was reported before it. */
   #onInterfaceChange(): void {
     this.#watch.drain();
+    this.#tellInterfaces();
     if (this.#isRefreshDue) return;
     this.#isRefreshDue = true;
     this.#inOrder(() => {
@@ -185,12 +199,20 @@ export class Relay implements Engine {
     }).catch((error) => this.#options.log(`interfaces have changed, but ${messageOf(error)}`, "error"));
   }
 
+  #tellInterfaces(): void {
+    const before = this.#interfaces;
+    this.#interfaces = listInterfaces();
+    for (const news of interfaceNews(before, this.#interfaces)) this.#options.events.emit(news);
+  }
+
   async #refresh(): Promise<void> {
     const before = this.#placed;
     await this.#change([...before.values()].map(({ rule }) => rule));
     for (const { rule, state, waiting_for } of this.#placed.values()) {
       const was = before.get(rule.id)!.waiting_for.join(", "), is = waiting_for.join(", ");
-      if (was !== is) this.#options.log(`rule ${rule.id} is ${state}${is === "" ? "" : `, waiting for ${is}`}`);
+      if (was === is) continue;
+      this.#options.log(`rule ${rule.id} is ${state}${is === "" ? "" : `, waiting for ${is}`}`);
+      this.#options.events.emit({ kind: "rule", type: "state", ...labelOf(rule), state, waiting_for });
     }
   }
 

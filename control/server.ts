@@ -59,7 +59,10 @@ export class Server implements AsyncDisposable {
   }
 
   #welcome({ stream, caller }: Guest): void {
-    const connection = new Connection(stream, (line) => answerLine(line, this.#methods, this.#log, caller));
+    const connection = new Connection(
+      stream,
+      (line, session) => answerLine(line, this.#methods, this.#log, caller, session),
+    );
     if (this.#connections.size >= CLIENTS_MAX) {
       if (this.#rejectedCount >= REJECTED_MAX) return stream.close();
       this.#rejectedCount++;

@@ -5,19 +5,25 @@
  * @module
  */
 import { takeNothing } from "./check.ts";
+import { DropWatch } from "./drop_watch.ts";
 import type { Engine } from "./engine.ts";
 import { ControlError, messageOf } from "./error.ts";
+import type { EventHub } from "./event_hub.ts";
 import type { Log } from "./log.ts";
-import type { Rule, RuleSpec, RuleStatus } from "./model.ts";
+import type { Drops, Rule, RuleSpec, RuleStatus } from "./model.ts";
+import { ruleNews } from "./news.ts";
 import type { MethodTable } from "./protocol.ts";
 import { parseRuleReference, parseRuleSpec, ruleId } from "./rule.ts";
 import { RuleSet } from "./rule_set.ts";
+import { subscribe } from "./subscription.ts";
 import { PROTOCOL_VERSION, VERSION } from "./version.ts";
 
 /** What a supervisor is made of. */
 export interface SupervisorOptions {
   readonly engine: Engine;
   readonly log: Log;
+  /** Where what happens is told; `event.subscribe` lets clients listen. */
+  readonly events: EventHub;
   /** The number of the boundary between TypeScript and C that was loaded. */
   readonly abi: number;
 }
@@ -33,6 +39,7 @@ interface Addition {
 export class Supervisor {
   readonly #engine: Engine;
   readonly #log: Log;
+  readonly #events: EventHub;
   readonly #startedMs = performance.now();
   /** What the engine relays by. Replaced only after it has said so. */
   #rules = RuleSet.EMPTY;
@@ -46,9 +53,12 @@ export class Supervisor {
   /** What the control socket serves. */
   readonly methods: MethodTable;
 
-  constructor({ engine, log, abi }: SupervisorOptions) {
+  constructor({ engine, log, events, abi }: SupervisorOptions) {
     this.#engine = engine;
     this.#log = log;
+    this.#events = events;
+    const read = (): Drops => engine.drops(), advise = (reason: string): string => engine.advice(reason);
+    events.feed("drop", () => new DropWatch({ read, advise, tell: (event) => events.emit(event) }));
     this.methods = {
       "rule.add": (params) => this.#addRule(params),
       "rule.remove": (params) => this.#removeRule(params),
@@ -57,6 +67,7 @@ export class Supervisor {
       "stats.get": withoutParams(() => this.#engine.stats()),
       "worker.list": withoutParams(() => ({ workers: this.#engine.workers() })),
       "interface.list": withoutParams(() => ({ interfaces: this.#engine.interfaces() })),
+      "event.subscribe": (params, session) => subscribe(events, params, session),
       "ping": withoutParams(() => ({ pid: Deno.pid, uptime_ms: Math.floor(performance.now() - this.#startedMs) })),
       "version": withoutParams(() => ({ version: VERSION, abi, protocol: PROTOCOL_VERSION })),
     };
@@ -105,7 +116,7 @@ export class Supervisor {
       }
       return;
     }
-    this.#rules = rules;
+    this.#adopt(rules);
     for (const one of accepted) {
       const status = this.#status(rules.get(idOf(one)));
       const waiting = status.waiting_for.length === 0 ? "" : `, waiting for ${status.waiting_for.join(", ")}`;
@@ -129,10 +140,18 @@ export class Supervisor {
       } finally {
         this.#leaving = null;
       }
-      this.#rules = rules;
+      this.#adopt(rules);
       this.#log(`rule ${id} removed`);
       return { id };
     });
+  }
+
+  /** Takes note of the rules that the engine relays by now, and tells what is new. */
+  #adopt(rules: RuleSet): void {
+    const before = this.#rules;
+    this.#rules = rules;
+    if (!this.#events.isWanted("rule")) return;
+    for (const news of ruleNews(before, rules, (rule) => this.#status(rule))) this.#events.emit(news);
   }
 
   /** Makes one change at a time, in the order in which they were asked for: each sees the rules the last one left. */

@@ -11,6 +11,7 @@ import type { Poller } from "../ffi/poller.ts";
 import { StatsPage } from "../ffi/stats_page.ts";
 import type { InputSocket } from "../ffi/sockets.ts";
 import { WorkerProcess } from "../ffi/worker_process.ts";
+import type { EventHub } from "./event_hub.ts";
 import type { Log } from "./log.ts";
 import type { WorkerState } from "./model.ts";
 import type { Profile } from "./profile.ts";
@@ -35,6 +36,7 @@ export interface WorkerOptions {
   readonly core: number;
   readonly poller: Poller;
   readonly log: Log;
+  readonly events: EventHub;
   /** User and group of the process; absent to keep the supervisor's. */
   readonly identity: { readonly uid?: number; readonly gid?: number };
   readonly profile: Profile;
@@ -110,6 +112,8 @@ export class Worker implements AsyncDisposable {
     this.#state = "starting";
     this.#ended = Promise.withResolvers();
     this.#life = { process, channel };
+    const type = this.#restarts === 0 ? "started" : "restarted";
+    this.#options.events.emit({ kind: "worker", type, index: this.index, pid: process.pid });
     poller.watch(process.pidfd, () => this.#reap());
     poller.watch(channel.ours, () => this.#listen());
     const { inputs, outputs, table } = equipment();
@@ -171,7 +175,7 @@ export class Worker implements AsyncDisposable {
     if (life === undefined || status === undefined) return;
     // What it said last may still be unread; one that was told to end has nothing to say.
     if (!this.#isStopping) this.#listen();
-    const { poller, log, onChange, equipment } = this.#options;
+    const { poller, log, events, onChange, equipment } = this.#options;
     poller.forget(life.process.pidfd);
     poller.forget(life.channel.ours);
     life.process[Symbol.dispose]();
@@ -182,10 +186,12 @@ export class Worker implements AsyncDisposable {
     this.#ended.resolve();
     this.#state = "backoff";
     if (!this.#isStopping) {
+      const { pid } = life.process;
+      events.emit({ kind: "worker", type: "ended", index: this.index, pid, status: describeStatus(status) });
       const isShort = performance.now() - (life.forwardingSinceMs ?? Infinity) < SHORT_LIFE_MS;
       this.#backoffMs = isShort ? Math.min(BACKOFF_MAX_MS, Math.max(BACKOFF_FIRST_MS, this.#backoffMs * 2)) : 0;
       log(
-        `worker ${this.index} (pid ${life.process.pid}) ended with ${describeStatus(status)}; ` +
+        `worker ${this.index} (pid ${pid}) ended with ${describeStatus(status)}; ` +
           `starting again in ${this.#backoffMs} ms`,
         "warning",
       );

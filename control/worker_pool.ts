@@ -8,6 +8,7 @@ import type { Poller } from "../ffi/poller.ts";
 import type { InputSocket } from "../ffi/sockets.ts";
 import { compileTable, packRules } from "../ffi/route_table.ts";
 import type { PackedRules } from "../ffi/route_table.ts";
+import type { EventHub } from "./event_hub.ts";
 import type { Log } from "./log.ts";
 import type { Profile } from "./profile.ts";
 import { Worker } from "./worker.ts";
@@ -23,6 +24,7 @@ const DRAIN_PATIENCE_MS = 2000;
 export interface WorkerPoolOptions {
   readonly poller: Poller;
   readonly log: Log;
+  readonly events: EventHub;
   /** One for each worker. */
   readonly cores: readonly number[];
   readonly identity: { readonly uid?: number; readonly gid?: number };
@@ -56,7 +58,7 @@ export class WorkerPool implements AsyncDisposable {
   #generation = 1;
   #onChange: () => void = () => {};
 
-  private constructor({ poller, log, cores, identity, profile }: WorkerPoolOptions) {
+  private constructor({ poller, log, events, cores, identity, profile }: WorkerPoolOptions) {
     this.#log = log;
     this.#table = compileTable(this.#generation, packRules([]));
     this.workers = cores.map((core, index) =>
@@ -65,6 +67,7 @@ export class WorkerPool implements AsyncDisposable {
         core,
         poller,
         log,
+        events,
         identity,
         profile,
         equipment: () => ({ inputs: this.#inputsOf(index), outputs: this.#outputs, table: this.#table }),

@@ -6,6 +6,7 @@
 import type { Command } from "../command.ts";
 import { add } from "./add.ts";
 import { complete, makeCompletions } from "./completions.ts";
+import { events } from "./events.ts";
 import { makeHelp } from "./help.ts";
 import { interfaces } from "./interfaces.ts";
 import { list } from "./list.ts";
@@ -25,6 +26,7 @@ const OTHERS: readonly Command[] = [
   stats,
   workers,
   interfaces,
+  events,
   ping,
   gen,
   sink,

@@ -104,8 +104,9 @@ interface RunOptions {
 async function supervise(options: RunOptions, path: string, { notice }: Surroundings): Promise<void> {
   const log = makeLog(notice);
   using stop = stopSignal(log);
-  const [{ Endpoint }, { Server }, { Supervisor }, { Relay }, { nativeVersion }] = await Promise.all([
+  const [{ Endpoint }, { EventHub }, { Server }, { Supervisor }, { Relay }, { nativeVersion }] = await Promise.all([
     import("../endpoint.ts"),
+    import("../event_hub.ts"),
     import("../server.ts"),
     import("../supervisor.ts"),
     import("../relay.ts"),
@@ -113,8 +114,9 @@ async function supervise(options: RunOptions, path: string, { notice }: Surround
   ]);
   // The claim comes first: of two supervisors that start together one goes no further. It is given up last.
   using endpoint = await Endpoint.claim(path);
-  await using relay = await Relay.open({ ...options, log }).catch(explainOpenFailure);
-  const supervisor = new Supervisor({ engine: relay, log, abi: nativeVersion().abi });
+  const events = new EventHub();
+  await using relay = await Relay.open({ ...options, log, events }).catch(explainOpenFailure);
+  const supervisor = new Supervisor({ engine: relay, log, events, abi: nativeVersion().abi });
   await using _server = new Server(endpoint.listen(options.access, log), supervisor.methods, log);
   log(`ready on ${path}, ${relay.workers().length} worker(s)`);
   await stop.received;

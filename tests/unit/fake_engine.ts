@@ -8,7 +8,8 @@ import { type Client, connect } from "../../control/client.ts";
 import { Endpoint } from "../../control/endpoint.ts";
 import type { Engine, RulePlacement } from "../../control/engine.ts";
 import { readLines } from "../../control/lines.ts";
-import type { InterfaceStatus, Rule, Stats, WorkerStatus } from "../../control/model.ts";
+import { EventHub } from "../../control/event_hub.ts";
+import type { Drops, InterfaceStatus, Rule, Stats, WorkerStatus } from "../../control/model.ts";
 import { Server } from "../../control/server.ts";
 import { Supervisor } from "../../control/supervisor.ts";
 
@@ -29,6 +30,8 @@ export class FakeEngine implements Engine {
   readonly applied: string[][] = [];
   /** Interfaces that are missing. */
   readonly missing = new Set<string>();
+  /** All drops so far, by reason. */
+  dropped: Record<string, number> = {};
   /** What the next call of apply() waits for. */
   gate: Promise<void> | null = null;
   /** What the next call of apply() fails with. */
@@ -81,6 +84,14 @@ export class FakeEngine implements Engine {
     return { totals: COUNTERS, rules, advice: { no_rule: ADVICE.no_rule, ...(rules.length > 0 ? ADVICE : {}) } };
   }
 
+  drops(): Drops {
+    return { ...this.dropped };
+  }
+
+  advice(reason: string): string {
+    return `look at ${reason}`;
+  }
+
   workers(): readonly WorkerStatus[] {
     const counters = { restarts: 0, generation: this.applied.length, superframes: 0, wakeups: 0, ...COUNTERS };
     return [{ index: 0, state: "running", pid: 4711, core: 3, ...counters }];
@@ -96,6 +107,7 @@ export class FakeEngine implements Engine {
 /** A supervisor behind a real socket in a directory of its own. */
 export class TestSupervisor implements AsyncDisposable {
   readonly engine = new FakeEngine();
+  readonly events = new EventHub();
   readonly log: string[] = [];
   readonly path: string;
   readonly #directory: string;
@@ -104,7 +116,7 @@ export class TestSupervisor implements AsyncDisposable {
 
   private constructor(directory: string, endpoint: Endpoint) {
     const log = (line: string): void => void this.log.push(line);
-    const supervisor = new Supervisor({ engine: this.engine, log, abi: 1 });
+    const supervisor = new Supervisor({ engine: this.engine, log, events: this.events, abi: 1 });
     this.path = endpoint.path;
     this.#directory = directory;
     this.#endpoint = endpoint;

@@ -1,7 +1,9 @@
 import { deepStrictEqual, equal } from "node:assert/strict";
 import { main } from "../../cli.ts";
 import { allOf } from "../../control/command_tree.ts";
+import { formatEventLine } from "../../control/commands/events.ts";
 import { COMMANDS } from "../../control/commands/mod.ts";
+import { EVENT_KINDS } from "../../control/event.ts";
 import { RPC, RPC_NUMBERS } from "../../control/protocol.ts";
 import { TestSupervisor } from "./fake_engine.ts";
 
@@ -41,7 +43,7 @@ Deno.test("docs/reference.md prints what mcr prints, and answers what the socket
     }
     ranCount++;
   }
-  equal(ranCount, 22);
+  equal(ranCount, 23);
 });
 
 Deno.test("docs/reference.md knows every command, option and error", () => {
@@ -53,4 +55,11 @@ Deno.test("docs/reference.md knows every command, option and error", () => {
     equal(new RegExp(`^\\| \`${code}\` +\\| ${number} \\|`, "m").test(TEXT), true, code);
   }
   for (const number of Object.values(RPC)) equal(TEXT.includes(`| ${number} |`), true, String(number));
+});
+
+Deno.test("docs/reference.md shows events as mcr events does, of each kind that it names", () => {
+  const events = blockLines("json").filter((line) => line.startsWith('{"time"')).map((line) => JSON.parse(line));
+  const shown = blockLines("text").filter((line) => /^\d{4}-/.test(line));
+  deepStrictEqual(shown, events.map((event) => formatEventLine(event).trimEnd()));
+  deepStrictEqual(new Set(events.map(({ kind }) => kind)), new Set(EVENT_KINDS));
 });

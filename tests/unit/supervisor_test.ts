@@ -1,4 +1,5 @@
 import { deepStrictEqual, equal, rejects, throws } from "node:assert/strict";
+import { EventHub } from "../../control/event_hub.ts";
 import type { RuleSpec } from "../../control/model.ts";
 import { parseOutput } from "../../control/rule.ts";
 import { Supervisor } from "../../control/supervisor.ts";
@@ -15,7 +16,7 @@ function rule(input: string, output: string, name?: string): RuleSpec {
 function setUp(): { engine: FakeEngine; methods: Supervisor["methods"]; log: string[] } {
   const engine = new FakeEngine();
   const log: string[] = [];
-  const { methods } = new Supervisor({ engine, log: (line) => log.push(line), abi: 7 });
+  const { methods } = new Supervisor({ engine, log: (line) => log.push(line), events: new EventHub(), abi: 7 });
   return { engine, methods, log };
 }
 
