@@ -15,19 +15,21 @@ export function describeNative(command: Command, help: string): Command {
     /^Usage: (?<usage>.*)\n\n(?<summary>[^]*?)\n\nExample: (?<example>[^]*?)\n\n(?<rest>[^]*)$/.exec(help) ?? {};
   if (usage === undefined) throw new TypeError(`Cannot read the help of mcr ${command.name}: it has another form`);
   const [title, ...lines] = example!.split("\n");
+  const { options, text } = readBody(rest!);
   return {
     ...command,
     usage,
-    details: [summary!, ...rest!.split("\n\n").slice(1)].join("\n\n").trimEnd(),
+    details: `${summary}\n\n${text}`.trimEnd(),
     example: `# ${title}\n${lines.map((line) => line.trim()).join("\n    ")}`,
-    options: readOptions(rest!.split("\n\n")[0]!),
+    options,
   };
 }
 
-/** The options but for `--help`, which all commands have. */
-function readOptions(text: string): Option[] {
+/** The options but for `--help`, which all commands have, and the text between and after them. */
+function readBody(body: string): { options: Option[]; text: string } {
   const options: Option[] = [];
-  for (const line of text.split("\n")) {
+  const text: string[] = [];
+  for (const line of body.split("\n")) {
     const { groups } = OPTION.exec(line) ?? {};
     const continued = CONTINUED.exec(line)?.[1];
     if (groups !== undefined) {
@@ -41,9 +43,14 @@ function readOptions(text: string): Option[] {
     } else if (continued !== undefined && options.length > 0) {
       const last = options.pop()!;
       options.push({ ...last, help: `${last.help} ${continued}` });
-    } else {
+    } else if (/^ *-/.test(line)) {
       throw new TypeError(`Cannot read a line of help as an option: "${line}"`);
+    } else {
+      text.push(line);
     }
   }
-  return options.filter(({ name }) => name !== "help");
+  return {
+    options: options.filter(({ name }) => name !== "help"),
+    text: text.join("\n").trim().replaceAll(/\n{3,}/g, "\n\n"),
+  };
 }

@@ -3,6 +3,7 @@
  * else is the control plane, for which mcr_launch() starts the JavaScript runtime.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gen.h"
@@ -31,8 +32,34 @@ static const struct command {
 	{ "sink", mcr_sink_main },
 };
 
+/* Names of the reference implementation's programs: called by one of them, mcr takes the command lines of that. */
+static const char *const other_names[] = { "mcrd", "mcrctl", "mcrgen" };
+
+/* Runs `NAME ARGUMENT...` as `mcr NAME ARGUMENT...`. */
+static int run_as(const char *name, int argc, char **argv)
+{
+	char **arguments = calloc((size_t)argc + 2, sizeof(*arguments));
+
+	if (!arguments) {
+		fputs("mcr: Cannot start: out of memory\n", stderr);
+		return 1;
+	}
+	arguments[0] = argv[0];
+	arguments[1] = (char *)name;
+	for (int i = 1; i < argc; i++)
+		arguments[i + 1] = argv[i];
+	return mcr_launch(argc + 1, arguments);
+}
+
 int main(int argc, char **argv)
 {
+	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+	const char *name = slash ? slash + 1 : argc > 0 ? argv[0] : "";
+
+	for (size_t i = 0; i < sizeof(other_names) / sizeof(other_names[0]); i++) {
+		if (strcmp(name, other_names[i]) == 0)
+			return run_as(other_names[i], argc, argv);
+	}
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("mcr %s\n", MCR_VERSION);
 		return 0;

@@ -4,6 +4,8 @@
  * @module
  */
 import type { Command } from "../command.ts";
+import { makeMcrctl } from "../compat/mcrctl.ts";
+import { makeMcrd, makeMcrgen } from "../compat/mcrd.ts";
 import { add } from "./add.ts";
 import { complete, makeCompletions } from "./completions.ts";
 import { events } from "./events.ts";
@@ -35,7 +37,12 @@ const OTHERS: readonly Command[] = [
 ];
 
 /** The commands of `mcr`. */
-export const COMMANDS: readonly Command[] = [...OTHERS, makeHelp(OTHERS)];
+export const COMMANDS: readonly Command[] = [...OTHERS, makeHelp(OTHERS, () => HIDDEN)];
 
-/** Commands that are not for people, and so found in no list. */
-export const HIDDEN: readonly Command[] = [complete];
+/** Commands that shells ask, and names under which mcr takes other command lines: in no list of commands. */
+export const HIDDEN: readonly Command[] = [
+  complete,
+  makeMcrd(COMMANDS),
+  makeMcrctl(COMMANDS),
+  makeMcrgen(COMMANDS),
+];

@@ -74,6 +74,25 @@ test("arguments with spaces and dashes arrive as they are", async () => {
   strictEqual(code, 2);
 });
 
+test("by a link with the name of another program it takes that one's command lines", async () => {
+  await using folder = await Folder.create();
+  const nowhere = `${folder.path}/mcr.sock`;
+  for (const name of ["mcrd", "mcrctl", "mcrgen"]) await Deno.symlink(MCR, `${folder.path}/${name}`);
+  await Deno.mkdir(`${folder.path}/hard`);
+  await Deno.link(await folder.copy(), `${folder.path}/hard/mcrctl`);
+  for (const mcrctl of [`${folder.path}/mcrctl`, `${folder.path}/hard/mcrctl`]) {
+    deepStrictEqual(
+      await run(mcrctl, ["--socket-path", nowhere, "list"]),
+      await run(MCR, ["list", "--socket", nowhere]),
+    );
+  }
+  match((await run(`${folder.path}/mcrd`, ["--help"])).stdout, /^usage: mcr mcrd supervisor/m);
+  deepStrictEqual(await run(`${folder.path}/mcrd`, ["--version"]), await run(MCR, ["--version"]));
+  const { code, stderr } = await run(`${folder.path}/mcrgen`, ["--interface", "lo", "--group", "x", "--port", "1"]);
+  strictEqual(stderr.split("\n")[0], 'mcr gen: Cannot use --group "x": expected an IPv4 address such as 239.1.1.1');
+  strictEqual(code, 2);
+});
+
 test("a copy runs from a directory that is closed to others", async () => {
   await using folder = await Folder.create();
   deepStrictEqual(await run(await folder.copy(), ["help"]), await run(MCR, ["help"]));

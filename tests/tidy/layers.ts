@@ -76,6 +76,7 @@ const FOLDERS: readonly { readonly of: RegExp; readonly may: RegExp; readonly ty
   { of: /^cli\.ts$/, may: /^control\// },
   { of: /^mod\.ts$/, may: /^control\/[^/]+$/ },
   { of: /^control\/commands\//, may: /^(control|ffi)\// },
+  { of: /^control\/compat\//, may: /^control\/(compat\/|[^/]+$)/ },
   { of: /^control\/completions\//, may: /^control\/(completions\/|[^/]+$)/ },
   { of: /^control\/[^/]+$/, may: /^(control\/[^/]+|ffi\/.*)$/ },
   { of: /^ffi\//, may: /^ffi\//, types: /^control\// },

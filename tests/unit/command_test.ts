@@ -150,7 +150,7 @@ commands:
 });
 
 Deno.test("mcr help finds commands below commands, and hidden ones", async () => {
-  const help = makeHelp([COMMAND, DOOR], [{ ...COMMAND, name: "__hidden" }]);
+  const help = makeHelp([COMMAND, DOOR], () => [{ ...COMMAND, name: "__hidden" }]);
   const ask = (...args: string[]): Promise<string | number> => help.run(args, SILENCE);
   equal(await ask("door", "open"), commandHelp(OPEN));
   equal(await ask("door"), commandHelp(DOOR));

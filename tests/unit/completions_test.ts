@@ -86,7 +86,9 @@ Example: a song for 3 minutes
 
   --tune NAME     which tune,
                   of those known
-  -q, --quiet     in a low voice
+
+This one needs a voice:
+  -q, --quiet     in a low one
   -h, --help      print this text
 
 Ends by itself.
@@ -98,13 +100,13 @@ Or on SIGINT.
     ...COMMAND,
     run: null,
     usage: "mcr hum --tune NAME [options]",
-    details: "Hum a tune.\n\nEnds by itself.\n\nOr on SIGINT.",
+    details: "Hum a tune.\n\nThis one needs a voice:\n\nEnds by itself.\n\nOr on SIGINT.",
     example: "# a song for 3 minutes\nmcr hum --tune NAME \\\n    --time 180",
     options: [
       { name: "tune", value: "NAME", help: "which tune, of those known" },
-      { name: "quiet", short: "q", help: "in a low voice" },
+      { name: "quiet", short: "q", help: "in a low one" },
     ],
   });
   throws(() => describeNative(COMMAND, "hum: no such file"), /Cannot read the help of mcr hum/);
-  throws(() => describeNative(COMMAND, help.replace("-q,", "q")), /Cannot read a line of help as an option: " {2}q /);
+  throws(() => describeNative(COMMAND, help.replace("-q,", "-q")), /Cannot read a line of help as an option: " {2}-q /);
 });
