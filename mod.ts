@@ -33,7 +33,10 @@ export type {
   InterfaceStatus,
   Latency,
   OutputCounters,
+  Ports,
+  Protocol,
   Rate,
+  RateLimit,
   Rates,
   Rule,
   RuleCounters,
@@ -48,6 +51,8 @@ export type {
   WorkerStatus,
 } from "./control/model.ts";
 export type { MethodName, Methods, Nothing, RuleReference } from "./control/protocol.ts";
-export { parseOutput, parseRuleSpec, ruleId } from "./control/rule.ts";
+export { parseRuleSpec } from "./control/rule.ts";
+export { ruleId } from "./control/rule_text.ts";
+export { parseOutput } from "./control/rule_word.ts";
 export { resolveSocketPath } from "./control/socket_path.ts";
 export { PROTOCOL_VERSION, VERSION } from "./control/version.ts";

@@ -15,12 +15,23 @@ export function quote(value: unknown): string {
   return text.length <= QUOTE_LENGTH_MAX ? text : `${text.slice(0, QUOTE_LENGTH_MAX)}...`;
 }
 
+/** A value that is not what it must be. */
+export class Refusal extends ControlError {
+  /** What was expected, for those who say in their own words where. */
+  readonly expected: string;
+
+  constructor(message: string, path: string, expected: string) {
+    super("invalid", message, path);
+    this.expected = expected;
+  }
+}
+
 /** Refuses a value of the field at `path`. */
 export function refuse(path: string, value: unknown, expected: string): never {
   const message = value === undefined
-    ? `Cannot accept the request: "${path}" is missing, expected ${expected}`
+    ? `Cannot go on: "${path}" is missing, expected ${expected}`
     : `Cannot accept "${path}" ${quote(value)}: expected ${expected}`;
-  throw new ControlError("invalid", message, path);
+  throw new Refusal(message, path, expected);
 }
 
 /**
@@ -36,13 +47,17 @@ export function takeObject<Key extends string>(
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     refuse(path === "" ? "params" : path, value, "an object");
   }
-  for (const key of Object.keys(value)) {
-    if ((known as readonly string[]).includes(key)) continue;
-    const full = path === "" ? key : `${path}.${key}`;
-    const hint = didYouMean(key, known) || (known.length === 0 ? "" : `; known are ${known.join(", ")}`);
-    throw new ControlError("invalid", `Cannot accept ${quote(full)}: no such field${hint}`, full.slice(0, 128));
-  }
+  refuseUnknownKeys(value, path, known);
   return value as Partial<Record<Key, unknown>>;
+}
+
+/** Refuses an object that has other keys than `known`. */
+export function refuseUnknownKeys(value: object, path: string, known: readonly string[]): void {
+  const key = Object.keys(value).find((key) => !known.includes(key));
+  if (key === undefined) return;
+  const full = path === "" ? key : `${path}.${key}`;
+  const hint = didYouMean(key, known) || (known.length === 0 ? "" : `; known are ${known.join(", ")}`);
+  throw new ControlError("invalid", `Cannot accept ${quote(full)}: no such field${hint}`, full.slice(0, 128));
 }
 
 /** Takes parameters that must be absent or empty. */

@@ -17,7 +17,8 @@ export type ExclusiveRules = ReadonlyMap<Input, readonly NumberedRule[]>;
 interface Filter {
   readonly interfaceName: string;
   /** What it was made from. */
-  readonly key: string;
+  readonly input: number;
+  readonly rules: readonly NumberedRule[];
 }
 
 /** Installs, replaces and removes filters. Knows no rules but by what they drop. */
@@ -64,11 +65,13 @@ export class ExclusiveSet implements Disposable {
   }
 
   #set({ interfaceIndex, interfaceName, index }: Input, rules: readonly NumberedRule[]): void {
-    const key = [index, ...rules.map(({ group, portFirst }) => `${group}:${portFirst}`)].join(" ");
-    if (this.#filters.get(interfaceIndex)?.key === key) return;
+    const old = this.#filters.get(interfaceIndex);
+    const isSame = old?.input === index && old.rules.length === rules.length &&
+      rules.every((rule, i) => rule === old.rules[i]);
+    if (isSame) return;
     this.#owner ??= new FilterOwner();
     const count = this.#owner.set(interfaceIndex, index, packRules(rules));
-    this.#filters.set(interfaceIndex, { interfaceName, key });
+    this.#filters.set(interfaceIndex, { interfaceName, input: index, rules });
     if (count === rules.length) return;
     this.#log(
       `only ${count} of ${rules.length} exclusive rules of ${interfaceName} are: the kernel's filter is full`,

@@ -5,14 +5,26 @@
  * @module
  */
 
-/** Where datagrams come from: one flow key. */
+/** A port; a range of them, `"5000-5010"`; or 0, whose meaning depends on where it stands. */
+export type Ports = number | string;
+
+/** What is relayed. */
+export type Protocol = "udp" | "esp";
+
+/** Which datagrams: those that come in there, to that destination, from those sources. */
 export interface RuleInput {
   /** Interface name; it need not exist yet. */
   readonly interface: string;
-  /** Group address in dotted form, `224.0.0.0` to `239.255.255.255`. */
+  /** Destination address, a multicast group or not, or a prefix of them: `239.1.0.0/24`. IPv4 or IPv6. */
   readonly group: string;
-  /** UDP destination port, 1 to 65535. */
-  readonly port: number;
+  /** UDP destination port; 0 for any, and with ESP, which has none. */
+  readonly port: Ports;
+  /** `udp` unless given; `esp` is IP protocol 50, relayed as it is. */
+  readonly protocol?: Protocol;
+  /** Addresses and prefixes that are taken from; all unless given. In order of the addresses. */
+  readonly sources?: readonly string[];
+  /** Addresses and prefixes that nothing is taken from. In order of the addresses. */
+  readonly exclude_sources?: readonly string[];
   /** Whether the rest of this host, its listeners and its routing, gets none of them; not unless given. */
   readonly exclusive?: boolean;
 }
@@ -21,16 +33,33 @@ export interface RuleInput {
 export interface RuleOutput {
   /** Interface name; it need not exist yet. */
   readonly interface: string;
-  /** Group address in dotted form. */
+  /** Destination address, or a prefix of as many as the input's: each address becomes the one in its place. */
   readonly group: string;
-  /** UDP destination port, 1 to 65535. */
-  readonly port: number;
-  /** IP time to live of what is sent, 1 to 255; the supervisor's `--ttl` when absent. */
-  readonly ttl?: number;
+  /** UDP destination port, or a range of as many as the input's; 0 keeps the datagram's. */
+  readonly port: Ports;
+  /** Time to live (hop limit) of what is sent, or that of the datagram less one; the supervisor's `--ttl` when absent. */
+  readonly ttl?: number | "decrement";
+  /** DSCP of what is sent, or that of the datagram; 0 when absent. */
+  readonly dscp?: number | "copy";
+  /** ECN bits of what is sent, or those of the datagram; 0 when absent. */
+  readonly ecn?: number | "copy";
+  /** Address of this host to send from; the interface's own when absent. */
+  readonly source?: string;
+  /** UDP port to send from; one of the kernel's choice, which stays, when absent. */
+  readonly source_port?: number;
+  /** What becomes of datagrams that are larger than the MTU: they leave in fragments, unless given. */
+  readonly oversize?: "fragment" | "drop";
   /**
    * Sends whole Ethernet frames, past routing and firewall of the kernel: cheaper where datagrams differ in size.
    */
   readonly raw?: boolean;
+}
+
+/** The most that is relayed, a second and in each worker; what is beyond is dropped. At least one of them. */
+export interface RateLimit {
+  readonly datagrams?: number;
+  /** Of payload. */
+  readonly bits?: number;
 }
 
 /** What a client asks for with `rule.add`. */
@@ -40,11 +69,14 @@ export interface RuleSpec {
   readonly input: RuleInput;
   /** At least one. */
   readonly outputs: readonly RuleOutput[];
+  readonly max_rate?: RateLimit;
+  /** Whether outputs may feed the rule's own input. */
+  readonly allow_loop?: boolean;
 }
 
 /** A rule that the supervisor has accepted. */
 export interface Rule extends RuleSpec {
-  /** Stable for the same input: derived from interface, group and port. */
+  /** Stable for the same input: derived from interface, group, port and sources. */
   readonly id: string;
 }
 

@@ -3,15 +3,24 @@
  *
  * @module
  */
-import { MCR_OUTPUTS_MAX, MCR_PROTOCOL_UDP } from "../ffi/abi.ts";
+import { MCR_OUTPUT_GROUP_MAP, MCR_OUTPUT_PORT_MAP, MCR_OUTPUTS_MAX } from "../ffi/abi.ts";
 import type { Descriptor } from "../ffi/descriptor.ts";
 import type { NetworkInterface } from "../ffi/interfaces.ts";
-import { openOutput, openRawOutput, type RawSocket } from "../ffi/sockets.ts";
+import { openOutput, openRawOutput, type OutputSocketOptions, type RawSocket } from "../ffi/sockets.ts";
 import type { RuleOutput } from "./model.ts";
+import type { Sending } from "./sending.ts";
 import { Slots } from "./slots.ts";
 
 /** 4 MiB hold 3,000 datagrams of 1316 bytes: 60 ms at 50,000 a second to an interface that stands still. */
 const SEND_BUFFER_BYTES = 4 << 20;
+
+/** What a socket is made from, and shared by. */
+export interface OutputWish {
+  readonly options: OutputSocketOptions;
+  readonly isRaw: boolean;
+  /** All of that, and the address that the interface has now: a socket keeps the one it was opened with. */
+  readonly key: string;
+}
 
 /** One socket. */
 export interface OutputSocket {
@@ -22,6 +31,35 @@ export interface OutputSocket {
   readonly socket: Descriptor;
   /** The packet socket beside it, where the output is raw, with an index of its own. */
   readonly raw: (RawSocket & { readonly index: number }) | undefined;
+}
+
+/** The socket that an output needs on an interface. */
+export function wishFor(
+  { source, source_port: sourcePort, oversize, raw: isRaw = false }: RuleOutput,
+  { protocol, flags, group, port, trafficClass }: Sending,
+  ttl: number,
+  { index, addresses }: NetworkInterface,
+): OutputWish {
+  // What goes to many places says each time where to: one socket does for all of them.
+  const isConnected = (flags & (MCR_OUTPUT_GROUP_MAP | MCR_OUTPUT_PORT_MAP)) === 0;
+  const isFragmenting = oversize !== "drop";
+  const own = source ?? addresses.filter((address) => address.includes(":") === group.includes(":")).join(",");
+  const to = isConnected ? `${group} ${port}` : group.includes(":") ? "IPv6" : "IPv4";
+  const key = [index, protocol, to, own, sourcePort ?? 0, ttl, trafficClass, isFragmenting, isRaw].join(" ");
+  const options = {
+    interfaceIndex: index,
+    protocol,
+    address: group,
+    port: isConnected ? port : 0,
+    source,
+    sourcePort,
+    ttl,
+    trafficClass,
+    isConnected,
+    isFragmenting,
+    sendBufferBytes: SEND_BUFFER_BYTES,
+  };
+  return { options, isRaw, key };
 }
 
 /** The descriptors of outputs, by index. */
@@ -39,11 +77,6 @@ export class OutputSet implements Disposable {
   readonly #slots = new Slots(MCR_OUTPUTS_MAX, "output sockets");
   readonly #sockets = new Map<string, OutputSocket>();
 
-  /** What two outputs must have in common to share a socket; a socket keeps the source address it was opened with. */
-  key(output: RuleOutput, ttl: number, { index, addresses }: NetworkInterface): string {
-    return `${index} ${addresses[0] ?? "-"} ${output.group} ${output.port} ${ttl} ${output.raw ?? false}`;
-  }
-
   get(key: string): OutputSocket | undefined {
     return this.#sockets.get(key);
   }
@@ -53,26 +86,14 @@ export class OutputSet implements Disposable {
   }
 
   /** @throws {NativeError} with nothing opened. */
-  open(output: RuleOutput, ttl: number, via: NetworkInterface): OutputSocket {
+  open({ options, isRaw, key }: OutputWish): OutputSocket {
     using undo = new DisposableStack();
     const take = (): number => undo.adopt(this.#slots.take(), (slot) => this.#slots.cancel(slot));
-    const { group, port } = output;
-    const options = {
-      interfaceIndex: via.index,
-      protocol: MCR_PROTOCOL_UDP,
-      address: group,
-      port,
-      ttl,
-      trafficClass: 0,
-      isConnected: true,
-      isFragmenting: true,
-      sendBufferBytes: SEND_BUFFER_BYTES,
-    };
     const index = take(), socket = undo.use(openOutput(options));
-    const raw = output.raw ? { index: take(), ...openRawOutput(socket, options) } : undefined;
+    const raw = isRaw ? { index: take(), ...openRawOutput(socket, options) } : undefined;
     undo.move();
-    const opened = { index, interfaceIndex: via.index, key: this.key(output, ttl, via), socket, raw };
-    this.#sockets.set(opened.key, opened);
+    const opened = { index, interfaceIndex: options.interfaceIndex, key, socket, raw };
+    this.#sockets.set(key, opened);
     return opened;
   }
 

@@ -4,13 +4,16 @@
  *
  * @module
  */
-import { MCR_PROTOCOL_UDP } from "../ffi/abi.ts";
-import type { NumberedRule } from "../ffi/route_table.ts";
+import { MCR_FRAME_HEADER_BYTES } from "../ffi/abi.ts";
+import type { NumberedOutput, NumberedRule, NumberedSource } from "../ffi/route_table.ts";
+import { parsePrefix } from "./address.ts";
 import type { RuleSlots } from "./counters.ts";
 import type { RulePlacement } from "./engine.ts";
 import type { Input } from "./input_set.ts";
 import type { Rule } from "./model.ts";
 import type { OutputSocket } from "./output_set.ts";
+import { portRange } from "./ports.ts";
+import { protocolOf, type Sending, sendingOf } from "./sending.ts";
 
 /** An output with its socket. */
 export interface PlacedOutput {
@@ -64,38 +67,54 @@ export function placeRule(
 }
 
 function numberRule(
-  rule: Rule,
+  { input: from, outputs: to, max_rate: maxRate }: Rule,
   slots: RuleSlots,
   input: Input,
   outputs: readonly (PlacedOutput | undefined)[],
 ): NumberedRule {
-  const { group, port } = rule.input;
+  const { address, bits } = parsePrefix(from.group)!;
+  const ports = from.protocol === "esp" ? { first: 0, last: 0 } : portRange(from.port);
   return {
-    group,
-    groupBits: 128,
-    protocol: MCR_PROTOCOL_UDP,
-    portFirst: port,
-    portLast: port,
-    sources: [],
-    excluded: [],
-    datagramsMax: 0,
-    bitsMax: 0,
+    group: address,
+    groupBits: bits,
+    protocol: protocolOf(from),
+    portFirst: ports.first,
+    portLast: ports.last,
+    sources: (from.sources ?? []).map(numberSource),
+    excluded: (from.exclude_sources ?? []).map(numberSource),
+    datagramsMax: maxRate?.datagrams ?? 0,
+    bitsMax: maxRate?.bits ?? 0,
     input: input.index,
     stats: slots.rule,
-    outputs: outputs.map((output, i) => ({
-      flags: 0,
-      group: rule.outputs[i]!.group,
-      groupBits: 128,
-      port: rule.outputs[i]!.port,
-      interfaceIndex: output?.socket.interfaceIndex ?? 0,
-      trafficClass: 0,
-      socket: output?.socket.index,
-      stats: slots.outputs[i]!,
-      segmentMax: output?.segmentMax ?? 0,
-      raw: output?.socket.raw &&
-        { socket: output.socket.raw.index, header: output.socket.raw.header, headerBytes: 42 },
-    })),
+    outputs: to.map((output, i) => numberOutput(sendingOf(output, from), slots.outputs[i]!, outputs[i])),
   };
+}
+
+function numberSource(source: string): NumberedSource {
+  const { address, bits } = parsePrefix(source)!;
+  return { address, bits };
+}
+
+function numberOutput(sending: Sending, stats: number, placed: PlacedOutput | undefined): NumberedOutput {
+  const { flags, group, groupBits, port, trafficClass } = sending;
+  const { socket, segmentMax = 0 } = placed ?? {};
+  return {
+    flags,
+    group,
+    groupBits,
+    port,
+    trafficClass,
+    stats,
+    segmentMax,
+    socket: socket?.index,
+    interfaceIndex: socket?.interfaceIndex ?? 0,
+    raw: socket?.raw && { socket: socket.raw.index, header: socket.raw.header, headerBytes: headerBytesOf(group) },
+  };
+}
+
+/** An IPv4 header is 20 bytes shorter than one of IPv6. */
+function headerBytesOf(group: string): number {
+  return group.includes(":") ? MCR_FRAME_HEADER_BYTES : MCR_FRAME_HEADER_BYTES - 20;
 }
 
 /** Whether two entries of one rule say the same. */

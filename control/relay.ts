@@ -11,6 +11,7 @@ import { Poller } from "../ffi/poller.ts";
 import { packRules } from "../ffi/route_table.ts";
 import type { PackedRules } from "../ffi/route_table.ts";
 import { availableCores, CAP_NET_ADMIN, CAP_NET_RAW, hasCapability, raiseFilesLimit } from "../ffi/system.ts";
+import { isMulticast, parsePrefix } from "./address.ts";
 import { adviceFor, adviceOn, Counters } from "./counters.ts";
 import type { Engine, RulePlacement } from "./engine.ts";
 import { messageOf } from "./error.ts";
@@ -19,10 +20,10 @@ import { ExclusiveSet } from "./exclusive_set.ts";
 import { InputSet } from "./input_set.ts";
 import type { Input } from "./input_set.ts";
 import type { Log } from "./log.ts";
-import type { Drops, InterfaceStatus, Rule, RuleOutput, Stats, WorkerStatus } from "./model.ts";
+import type { Drops, InterfaceStatus, Rule, RuleInput, RuleOutput, Stats, WorkerStatus } from "./model.ts";
 import { interfaceNews, labelOf } from "./news.ts";
 import { OffloadSet } from "./offload_set.ts";
-import { descriptorsOf, OutputSet } from "./output_set.ts";
+import { descriptorsOf, OutputSet, wishFor } from "./output_set.ts";
 import type { OutputSocket } from "./output_set.ts";
 import {
   compare,
@@ -39,11 +40,10 @@ import {
 } from "./placed.ts";
 import type { Profile } from "./profile.ts";
 import { SAMPLE_PERIOD_MS } from "./rates.ts";
+import { segmentMax, type Sending, sendingOf } from "./sending.ts";
 import { chooseCores, workerIdentity } from "./worker_place.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
-/** IPv4 and UDP header. */
-const HEADER_BYTES = 28;
 /** What the kernel says of an interface that has gone or is not ready: no reason to refuse a rule. */
 const NOT_READY = ["ENODEV", "ENXIO", "ENETDOWN", "ENETUNREACH", "EADDRNOTAVAIL"];
 
@@ -133,6 +133,7 @@ export class Relay implements Engine {
   apply(rules: readonly Rule[]): Promise<void> {
     return this.#inOrder(() => {
       this.#requirePrivilege(rules);
+      rules.forEach(refuseUnready);
       return this.#change(rules);
     });
   }
@@ -273,7 +274,9 @@ export class Relay implements Engine {
       const slots = isKept ? old.slots : this.#counters.take(rule);
       if (!isKept) undo.defer(() => this.#counters.cancel(slots));
       const input = this.#input(rule, usable, opened.inputs, undo);
-      const outputs = rule.outputs.map((output) => this.#output(output, usable, opened.outputs, undo));
+      const outputs = rule.outputs.map((output) => {
+        return this.#output(output, sendingOf(output, rule.input), usable, opened.outputs, undo);
+      });
       const placed = placeRule(rule, slots, input, outputs);
       return old !== undefined && isSamePlaced(old, placed) ? old : placed;
     };
@@ -297,21 +300,22 @@ export class Relay implements Engine {
 
   #output(
     output: RuleOutput,
+    sending: Sending,
     usable: Usable,
     opened: OutputSocket[],
     undo: DisposableStack,
   ): PlacedOutput | undefined {
     const via = usable.get(output.interface);
     if (via === undefined) return undefined;
-    const ttl = output.ttl ?? this.#options.ttl;
-    const known = this.#outputs.get(this.#outputs.key(output, ttl, via));
-    const socket = known ?? unlessNotReady(() => this.#outputs.open(output, ttl, via));
+    const ttl = typeof output.ttl === "number" ? output.ttl : this.#options.ttl;
+    const wish = wishFor(output, sending, ttl, via), known = this.#outputs.get(wish.key);
+    const socket = known ?? unlessNotReady(() => this.#outputs.open(wish));
     if (socket === undefined) return undefined;
     if (known === undefined) {
       undo.defer(() => this.#outputs.cancel(socket));
       opened.push(socket);
     }
-    return { socket, segmentMax: Math.max(0, via.mtu - HEADER_BYTES) };
+    return { socket, segmentMax: segmentMax(sending, via.mtu) };
   }
 
   /** Closes what only entries that are gone needed, now that no table names it. */
@@ -346,6 +350,22 @@ export class Relay implements Engine {
     this.#outputs[Symbol.dispose]();
     await this.#poller[Symbol.asyncDispose]();
     this.#watch[Symbol.dispose]();
+  }
+}
+
+/** What the workers cannot do yet is refused, not passed over. */
+function refuseUnready({ input, outputs, max_rate: maxRate }: Rule): void {
+  const isPlain = (group: string): boolean => group.includes(".") && isMulticast(parsePrefix(group)!);
+  const isExact = ({ group, port }: RuleInput | RuleOutput): boolean =>
+    isPlain(group) && !group.includes("/") && typeof port === "number" && port > 0;
+  const isReady = maxRate === undefined && isExact(input) && input.sources === undefined &&
+    input.exclude_sources === undefined &&
+    outputs.every((output) =>
+      isExact(output) && typeof output.ttl !== "string" && output.oversize === undefined &&
+      [output.dscp, output.ecn, output.source, output.source_port].every((option) => option === undefined)
+    );
+  if (!isReady) {
+    throw new RangeError("this version relays from one IPv4 group and port to others, with no options but ttl and raw");
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import { ControlError } from "./error.ts";
 import type { Rule, RuleInput, RuleSpec } from "./model.ts";
-import { formatEndpoint, ruleId } from "./rule.ts";
+import { describePlace, formatEndpoint, ruleId } from "./rule_text.ts";
 
 /** Rules of one supervisor. */
 export const RULES_MAX = 65536;
@@ -94,7 +94,7 @@ export class RuleSet implements Iterable<Rule> {
   #refuseDuplicate(rule: Rule): void {
     const same = this.#rules.get(rule.id);
     if (same !== undefined) {
-      const message = `Cannot add a rule for ${describe(rule.input)}: rule ${title(same)} has this input`;
+      const message = `Cannot add a rule for ${describePlace(rule.input)}: rule ${title(same)} has this input`;
       throw new ControlError("duplicate", message, "input");
     }
     const namesake = rule.name === undefined ? undefined : this.#idsByName.get(rule.name);
@@ -142,17 +142,12 @@ function wayBack(rule: Rule, last: Rule, cameFrom: ReadonlyMap<string, Rule>): R
 
 /** The places of a cycle in order; of a very long one only the two ends, which are what a person can act on. */
 function spellOut(cycle: readonly RuleInput[]): string {
-  const places = cycle.map(describe);
+  const places = cycle.map(describePlace);
   if (places.length > PLACES_SHOWN_MAX) {
     const left = places.length - PLACES_SHOWN_MAX;
     places.splice(PLACES_SHOWN_MAX / 2, left, `(${left} more)`);
   }
   return places.join(" -> ");
-}
-
-/** `eth0 239.1.1.1:5001`. */
-function describe(place: RuleInput): string {
-  return `${place.interface} ${place.group}:${place.port}`;
 }
 
 /** The rule's id and, where it has one, its name. */

@@ -13,8 +13,9 @@ import type { Log } from "./log.ts";
 import type { Drops, Rule, RuleSpec, RuleStatus } from "./model.ts";
 import { ruleNews } from "./news.ts";
 import type { MethodTable } from "./protocol.ts";
-import { parseRuleReference, parseRuleSpec, ruleId } from "./rule.ts";
+import { parseRuleReference, parseRuleSpec } from "./rule.ts";
 import { RuleSet } from "./rule_set.ts";
+import { ruleId } from "./rule_text.ts";
 import { subscribe } from "./subscription.ts";
 import { PROTOCOL_VERSION, VERSION } from "./version.ts";
 

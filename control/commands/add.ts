@@ -14,21 +14,31 @@ import {
   SOCKET_OPTION,
 } from "../command.ts";
 import { UsageError } from "../error.ts";
-import type { RuleOutput, RuleSpec, RuleStatus } from "../model.ts";
-import { parseWhole } from "../number.ts";
-import { EXPECTED, isGroup, isInterfaceName, isRuleName, parseOutput, parseRuleSpec } from "../rule.ts";
+import type { Ports, RateLimit, RuleInput, RuleOutput, RuleSpec, RuleStatus } from "../model.ts";
+import { parsePorts } from "../ports.ts";
+import { EXPECTED_RATE, parseRate } from "../max_rate.ts";
+import { EXPECTED, parseRuleSpec, PARTS } from "../rule.ts";
+import { type OutputOption, parseOutput, parseOutputOption } from "../rule_word.ts";
+import { type Schema, takeOr } from "../schema.ts";
 
 /** The `add` command. */
 export const add: Command = {
   name: "add",
   aliases: ["add-rule"],
   usage:
-    "mcr add --input-interface IFACE --input-group GROUP --input-port PORT --outputs GROUP:PORT:IFACE[,...] [--name NAME] [--ttl N] [--raw] [--exclusive] [-j] [--socket PATH]",
+    "mcr add --input-interface IFACE --input-group GROUP --input-port PORT --outputs GROUP:PORT:IFACE[,...] [OPTION...]",
   summary: "Add a rule to the running relay",
   details: `Returns when every worker relays by the new rule. An interface that does not
-exist is no error: the rule waits for it. An output is written as one word,
-GROUP:PORT:IFACE, or as --output-group, --output-port and --output-interface,
-given together and once for each output.
+exist is no error: the rule waits for it.
+
+A GROUP is an IPv4 or IPv6 address, multicast or not, or a prefix of them; a
+PORT is one, a range or 0 for any. An output is written as one word, with IPv6
+in brackets and with options of its own: [ff3e::1]:6000:eth1/ttl=8/dscp=46; or
+as --output-group, --output-port and --output-interface, given together and once
+for each output. Its prefix or range is as wide as the input's: each address or
+port becomes the one in its place; port 0 keeps the datagram's. --ttl, --dscp,
+--ecn, --output-source, --source-port, --oversize and --raw are for all outputs
+that say nothing else.
 
 With --raw the outputs leave as whole frames over a packet socket, past the
 routing and the firewall of this host and unheard by its own listeners. Ethernet
@@ -39,11 +49,22 @@ listener on the input interface, no routing, no bridge that it is a port of.
 That spares the kernel the work for them. It needs CAP_NET_ADMIN.`,
   example: `mcr add --input-interface eth0 --input-group 239.1.1.1 --input-port 5001 \\
     --outputs 239.2.2.2:6000:eth1,239.2.2.3:6000:eth2 --name camera-1
-mcr add --in eth0 --group 239.1.1.1 --port 5001 --out 239.2.2.2:6000:eth1`,
+mcr add --in eth0 --group 239.1.1.1 --port 5001 --out 239.2.2.2:6000:eth1
+mcr add --in eth0 --group ff3e::1 --port 5001 --source 2001:db8::5 \\
+    --out [ff3e::2]:6000:eth1/ttl=8
+mcr add --in eth0 --group 239.1.0.0/24 --port 0 --out 239.9.0.0/24:0:eth1`,
   options: [
     { name: "input-interface", aliases: ["in"], value: "IFACE", help: "interface on which the datagrams arrive" },
-    { name: "input-group", aliases: ["group"], value: "GROUP", help: "multicast group they are sent to" },
-    { name: "input-port", aliases: ["port"], value: "PORT", help: "UDP port they are sent to" },
+    { name: "input-group", aliases: ["group"], value: "GROUP", help: "address or prefix they are sent to" },
+    { name: "input-port", aliases: ["port"], value: "PORT", help: "UDP port they are sent to; none with ESP" },
+    { name: "protocol", value: "udp|esp", help: "IP protocol (default: udp)" },
+    { name: "source", value: "SOURCE[,...]", isRepeatable: true, help: "addresses and prefixes they may come from" },
+    {
+      name: "exclude-source",
+      value: "SOURCE[,...]",
+      isRepeatable: true,
+      help: "addresses and prefixes they may not come from",
+    },
     {
       name: "outputs",
       aliases: ["out"],
@@ -55,8 +76,23 @@ mcr add --in eth0 --group 239.1.1.1 --port 5001 --out 239.2.2.2:6000:eth1`,
     { name: "output-group", value: "GROUP", isRepeatable: true, help: "group of one output" },
     { name: "output-port", value: "PORT", isRepeatable: true, help: "port of one output" },
     { name: "name", value: "NAME", help: "a name of your own for the rule" },
-    { name: "ttl", value: "N", help: "IP time to live of what is sent (default: that of mcr run)" },
+    {
+      name: "ttl",
+      value: "N|decrement",
+      help: "IP time to live of what is sent, or the datagram's less one (default: that of mcr run)",
+    },
+    { name: "dscp", value: "N|copy", help: "DSCP of what is sent, 0 to 63, or the datagram's (default: 0)" },
+    { name: "ecn", value: "N|copy", help: "ECN bits of what is sent, 0 to 3, or the datagram's (default: 0)" },
+    { name: "output-source", value: "ADDRESS", help: "address to send from (default: that of the interface)" },
+    { name: "source-port", value: "PORT", help: "port to send from (default: one that stays)" },
+    {
+      name: "oversize",
+      value: "fragment|drop",
+      help: "what becomes of datagrams larger than the MTU (default: fragment)",
+    },
     { name: "raw", help: "send whole Ethernet frames: cheaper where datagrams differ in size" },
+    { name: "max-rate", value: "RATE", help: "the most that is relayed, in each worker: 50000pps, 100Mbps, or both" },
+    { name: "allow-loop", help: "take the rule even if its outputs feed its own input" },
     {
       name: "exclusive",
       help: "keep the datagrams from the rest of this host: faster, but nobody else here gets them",
@@ -81,18 +117,65 @@ function describeWait({ state, waiting_for: names }: RuleStatus): string {
 }
 
 function readRule(given: Arguments): RuleSpec {
-  const input = {
-    interface: takeText(given, "input-interface", isInterfaceName, EXPECTED.interface),
-    group: takeText(given, "input-group", isGroup, EXPECTED.group),
-    port: parsePort("input-port", required(given, "input-port")),
+  const input = readInput(given);
+  const name = given.one("name");
+  if (name !== undefined) takeText("name", name, PARTS.name);
+  const maxRate = readMaxRate(given);
+  const options = readOutputOptions(given);
+  const outputs = readOutputs(given).map((output) => ({ ...options, ...output }));
+  return parseRuleSpec({
+    ...(name === undefined ? {} : { name }),
+    input,
+    outputs,
+    ...(maxRate === undefined ? {} : { max_rate: maxRate }),
+    ...(given.has("allow-loop") ? { allow_loop: true } : {}),
+  });
+}
+
+function readInput(given: Arguments): RuleInput {
+  const protocol = given.one("protocol");
+  const isEsp = protocol !== undefined && takeText("protocol", protocol, PARTS.protocol) === "esp";
+  const name = takeText("input-interface", required(given, "input-interface"), PARTS.interface);
+  const group = takeText("input-group", required(given, "input-group"), PARTS.group);
+  const port = isEsp && !given.has("input-port") ? 0 : readPorts("input-port", required(given, "input-port"), "port");
+  const sources = readSources(given, "source"), excluded = readSources(given, "exclude-source");
+  return {
+    interface: name,
+    group,
+    port,
+    ...(isEsp ? { protocol: "esp" } : {}),
+    ...(sources.length === 0 ? {} : { sources }),
+    ...(excluded.length === 0 ? {} : { exclude_sources: excluded }),
     ...(given.has("exclusive") ? { exclusive: true } : {}),
   };
-  const name = given.one("name");
-  if (name !== undefined && !isRuleName(name)) refuseOption("name", name, EXPECTED.name);
-  const ttl = readTtl(given);
-  const options = { ...(ttl === undefined ? {} : { ttl }), ...(given.has("raw") ? { raw: true } : {}) };
-  const outputs = readOutputs(given).map((output) => ({ ...output, ...options }));
-  return parseRuleSpec({ ...(name === undefined ? {} : { name }), input, outputs });
+}
+
+function readSources(given: Arguments, name: string): string[] {
+  return given.all(name).flatMap((list) => list.split(",")).map((source) => takeText(name, source, PARTS.source));
+}
+
+/** What is said of all outputs. */
+function readOutputOptions(given: Arguments): Partial<RuleOutput> {
+  const read = <Name extends OutputOption>(name: Name, option: string = name): Pick<RuleOutput, Name> | undefined => {
+    const text = given.one(option);
+    if (text === undefined) return undefined;
+    const value = parseOutputOption(name, text, (expected) => refuseOption(option, text, expected));
+    return { [name]: value } as Pick<RuleOutput, Name>;
+  };
+  return {
+    ...read("ttl"),
+    ...read("dscp"),
+    ...read("ecn"),
+    ...read("source", "output-source"),
+    ...read("source_port", "source-port"),
+    ...read("oversize"),
+    ...(given.has("raw") ? { raw: true } : {}),
+  };
+}
+
+function readMaxRate(given: Arguments): RateLimit | undefined {
+  const text = given.one("max-rate");
+  return text === undefined ? undefined : parseRate(text) ?? refuseOption("max-rate", text, EXPECTED_RATE);
 }
 
 function readOutputs(given: Arguments): RuleOutput[] {
@@ -114,27 +197,19 @@ function readOutputTriples(given: Arguments): RuleOutput[] {
       `Cannot tell the outputs apart: ${interfaces.length} --output-interface, ${groups.length} --output-group and ${ports.length} --output-port, expected the same number of each`,
     );
   }
-  return interfaces.map((name, index) => {
-    if (!isInterfaceName(name)) refuseOption("output-interface", name, EXPECTED.interface);
-    const group = groups[index]!;
-    if (!isGroup(group)) refuseOption("output-group", group, EXPECTED.group);
-    return { interface: name, group, port: parsePort("output-port", ports[index]!) };
-  });
+  return interfaces.map((name, index) => ({
+    interface: takeText("output-interface", name, PARTS.interface),
+    group: takeText("output-group", groups[index]!, PARTS.group),
+    port: readPorts("output-port", ports[index]!, "outputPort"),
+  }));
 }
 
-function readTtl(given: Arguments): number | undefined {
-  const text = given.one("ttl");
-  if (text === undefined) return undefined;
-  return parseWhole(text, 1, 255) ?? refuseOption("ttl", text, EXPECTED.ttl);
+function takeText<Text extends string>(name: string, text: string, schema: Schema<Text>): Text {
+  return takeOr(schema, text, (expected) => refuseOption(name, text, expected));
 }
 
-function takeText(given: Arguments, name: string, isGood: (text: string) => boolean, expected: string): string {
-  const text = required(given, name);
-  return isGood(text) ? text : refuseOption(name, text, expected);
-}
-
-function parsePort(name: string, text: string): number {
-  return parseWhole(text, 1, 65535) ?? refuseOption(name, text, EXPECTED.port);
+function readPorts(name: string, text: string, part: "port" | "outputPort"): Ports {
+  return parsePorts(text) ?? refuseOption(name, text, EXPECTED[part]);
 }
 
 function required(given: Arguments, name: string): string {

@@ -6,7 +6,7 @@
 import { type Command, connectTo, readArguments, SOCKET_OPTION } from "../command.ts";
 import { UsageError } from "../error.ts";
 import type { RuleStatus } from "../model.ts";
-import { formatEndpoint } from "../rule.ts";
+import { formatEndpoint } from "../rule_text.ts";
 import { didYouMean } from "../suggest.ts";
 import { describeAll } from "./native.ts";
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { RuleOutput, RuleStatus } from "../model.ts";
+import type { RuleStatus } from "../model.ts";
 import { makeQuery } from "../query.ts";
-import { formatEndpoint } from "../rule.ts";
+import { formatOutput } from "../rule_text.ts";
 import { formatTable } from "../table.ts";
 
 /** The `list` command. */
@@ -32,8 +32,4 @@ function ruleRows({ id, name, input, state, outputs, waiting_for: waitingFor }: 
   const lines = outputs.map(formatOutput);
   if (waitingFor.length > 0) lines.push(`waiting for ${waitingFor.join(", ")}`);
   return lines.map((line, index) => index === 0 ? [id, name ?? "-", condition, line] : ["", "", "", line]);
-}
-
-function formatOutput(output: RuleOutput): string {
-  return formatEndpoint(output) + (output.ttl === undefined ? "" : ` ttl ${output.ttl}`) + (output.raw ? " raw" : "");
 }

@@ -5,7 +5,7 @@
  */
 import type { Drops, OutputCounters, Rates, RuleCounters, Stats } from "../model.ts";
 import { makeQuery } from "../query.ts";
-import { formatEndpoint } from "../rule.ts";
+import { formatEndpoint } from "../rule_text.ts";
 import { fitsInto, formatTable, wrapWords } from "../table.ts";
 import { formatAge, formatMicroseconds, formatShort } from "../units.ts";
 

@@ -12,9 +12,10 @@ const RULE: RuleWords = { in: "in0", group: "239.1.1.1", port: 5001, outputs: ["
 
 /** Command lines of `mcr add` that make no sense, and what is said of them. */
 const WRONG_COMMAND_LINES: readonly (readonly [readonly string[], RegExp])[] = [
-  [addLine({ group: "239.1.1" }), /--input-group "239\.1\.1": expected an IPv4 multicast group/],
-  [addLine({ group: "10.1.1.1" }), /--input-group "10\.1\.1\.1": expected an IPv4 multicast group/],
-  [addLine({ port: 0 }), /--input-port "0": expected a port, 1 to 65535/],
+  [addLine({ group: "239.1.1" }), /--input-group "239\.1\.1": expected an IPv4 or IPv6 address/],
+  [addLine({ group: "0.1.1.1" }), /--input-group "0\.1\.1\.1": expected an IPv4 or IPv6 address/],
+  [addLine({ port: -1 }), /--input-port/],
+  [addLine({ port: 65537 }), /--input-port "65537": expected a port, 1 to 65535/],
   [addLine({ port: 65536 }), /--input-port "65536": expected a port, 1 to 65535/],
   [
     addLine({ in: "a-name-that-is-too-long" }),
@@ -24,7 +25,7 @@ const WRONG_COMMAND_LINES: readonly (readonly [readonly string[], RegExp])[] = [
   [addLine({}).slice(0, -2), /without outputs: expected --outputs GROUP:PORT:IFACE/],
   [addLine({ outputs: ["239.2.2.2:6000"] }), /output "239\.2\.2\.2:6000": expected GROUP:PORT:IFACE/],
   [addLine({ outputs: ["239.2.2.2:65536:out0"] }), /the port is "65536", expected a port/],
-  [addLine({ outputs: ["239.2.2:6000:out0"] }), /the group is "239\.2\.2", expected an IPv4 multicast group/],
+  [addLine({ outputs: ["239.2.2:6000:out0"] }), /the group is "239\.2\.2", expected an IPv4 or IPv6 address/],
   [addLine({ outputs: [...RULE.outputs, ...RULE.outputs] }), /outputs\[1\]: it repeats outputs\[0\]/],
   [[...addLine({}), "--tll", "3"], /--tll/],
   [["lst"], /"mcr lst".*did you mean "list"/],
@@ -33,9 +34,9 @@ const WRONG_COMMAND_LINES: readonly (readonly [readonly string[], RegExp])[] = [
 /** Requests that a client of our own would not send, and the code and text of the refusal. */
 const WRONG_REQUESTS: readonly (readonly [unknown, number, RegExp])[] = [
   [
-    addRequest({ input: { interface: "in0", group: "239.1.1.1", port: 0 } }),
+    addRequest({ input: { interface: "in0", group: "239.1.1.1", port: -1 } }),
     -32602,
-    /"input\.port" 0: expected a port/,
+    /"input\.port" -1: expected a port/,
   ],
   [addRequest({ input: { interface: "in0", group: "239.1.1.1", port: 65536 } }), -32602, /"input\.port" 65536/],
   [addRequest({ input: { interface: "in0", group: "1.2.3", port: 1 } }), -32602, /"input\.group" "1\.2\.3"/],
@@ -90,7 +91,7 @@ testRelay("of a rule with one wrong output nothing is applied", {}, async (relay
     using client = await connect(relay.supervisor.socket);
     const outputs = [
       { interface: "out0", group: "239.8.8.8", port: 6000 },
-      { interface: "out0", group: "239.8.8.9", port: 0 },
+      { interface: "out0", group: "239.8.8.9", port: 65536 },
     ];
     const input = { interface: "in0", group: "239.8.8.7", port: 5001 };
     const refusal = await client.call("rule.add", { input, outputs }).catch((error) => error);

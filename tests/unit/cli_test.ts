@@ -49,7 +49,7 @@ const USAGE_ERRORS: readonly [args: string[], message: RegExp][] = [
   [["add"], /Cannot add a rule without --input-interface: expected mcr add --input-interface/],
   [["add", ...RULE], /Cannot add a rule without outputs: expected --outputs GROUP:PORT:IFACE/],
   [["add", ...RULE, "--outputs", ""], /Cannot parse output "": expected GROUP:PORT:IFACE/],
-  [["add", ...RULE, "--outputs", "239.2.2.2:0:eth1"], /the port is "0", expected a port, 1 to 65535/],
+  [["add", ...RULE, "--outputs", "239.2.2.2:-1:eth1"], /the port is "-1", expected a port, 1 to 65535/],
   [
     ["add", ...RULE, "--out", "239.2.2.2:1:eth1,239.2.2.2:1:eth1"],
     /Cannot accept outputs\[1\]: it repeats outputs\[0\]/,
@@ -64,10 +64,23 @@ const USAGE_ERRORS: readonly [args: string[], message: RegExp][] = [
     /--input-interface "a\/b": expected an interface name/,
   ],
   [
-    ["add", "--in", "a", "--group", "10.0.0.1", "--port", "1"],
-    /Cannot use --input-group "10\.0\.0\.1": expected an IPv4/,
+    ["add", "--in", "a", "--group", "0.0.0.1", "--port", "1"],
+    /Cannot use --input-group "0\.0\.0\.1": expected an IPv4 or IPv6 address/,
   ],
   [["add", "--in", "a", "--group", "239.1.1.1", "--port", "65536"], /Cannot use --input-port "65536": expected a port/],
+  [
+    ["add", "--in", "a", "--group", "239.1.0.9/24", "--port", "1"],
+    /"239\.1\.0\.9\/24": expected 239\.1\.0\.0\/24, without/,
+  ],
+  [["add", "--in", "a", "--group", "239.1.1.1", "--protocol", "tcp"], /--protocol "tcp": expected "udp" or "esp"/],
+  [["add", ...RULE, "--source", "10.0.0.1,x"], /Cannot use --source "x": expected an IPv4 or IPv6 address of a host/],
+  [["add", ...RULE, "--exclude-source", "239.1.1.1"], /Cannot use --exclude-source "239\.1\.1\.1": expected/],
+  [["add", ...RULE, "--dscp", "64"], /Cannot use --dscp "64": expected a DSCP, 0 to 63, or "copy"/],
+  [["add", ...RULE, "--ecn", "x"], /Cannot use --ecn "x": expected ECN bits, 0 to 3, or "copy"/],
+  [["add", ...RULE, "--output-source", "eth1"], /Cannot use --output-source "eth1": expected .* address of this host/],
+  [["add", ...RULE, "--source-port", "0"], /Cannot use --source-port "0": expected a port, 1 to 65535/],
+  [["add", ...RULE, "--oversize", "cut"], /Cannot use --oversize "cut": expected "fragment" or "drop"/],
+  [["add", ...RULE, "--max-rate", "100"], /Cannot use --max-rate "100": expected a rate as in 50000pps/],
   [["add-rule", ...RULE, "--output-group", "239.1.1.1"], /0 --output-interface, 1 --output-group and 0 --output-port/],
   [["run", "--workers", "0"], /Cannot use --workers "0": expected a number from 1 to 64, or "auto"/],
   [["run", "--cores", "3-1"], /Cannot use --cores "3-1": expected core numbers/],
@@ -135,9 +148,9 @@ Deno.test("mcr add, list and remove: one rule's life", async () => {
   deepStrictEqual(await mcr("list", ...at), {
     status: 0,
     output: `RULE                 NAME    STATE   OUTPUTS
-239.1.1.1:5001:eth0  camera  active  239.2.2.2:6000:eth1 ttl 4
-                                     239.2.2.3:6000:eth2 ttl 4
-                                     239.2.2.4:6000:eth1 ttl 4
+239.1.1.1:5001:eth0  camera  active  239.2.2.2:6000:eth1/ttl=4
+                                     239.2.2.3:6000:eth2/ttl=4
+                                     239.2.2.4:6000:eth1/ttl=4
 `,
     messages: "",
   });
@@ -177,6 +190,50 @@ Deno.test("mcr add-rule takes outputs as three options each", async () => {
     state: "active",
     waiting_for: [],
   });
+});
+
+Deno.test("mcr add takes everything that a rule can say", async () => {
+  await using supervisor = await TestSupervisor.start();
+  const where = ["--in", "eth0", "--group", "FF3E::/120", "--port", "5000-5010"];
+  const from = ["--source", "fd00::2,fd00::1", "--source", "fd01::/16", "--exclude-source", "fd01::5"];
+  const to = [
+    "--out",
+    "239.2.2.0/24:0:eth1/ttl=9/source=10.0.0.1,[ff3e::100/120]:6000-6010:eth2",
+    "--ttl",
+    "decrement",
+  ];
+  const how = ["--dscp", "copy", "--ecn", "1", "--source-port", "7000", "--oversize", "drop"];
+  const limits = ["--max-rate", "50kpps,1Gbps", "--allow-loop"];
+  const { output, messages } = await mcr(
+    ...["add", ...where, ...from, ...to, ...how, ...limits, "-j", "--socket", supervisor.path],
+  );
+  equal(messages, "");
+  const options = { dscp: "copy", ecn: 1, source_port: 7000, oversize: "drop" };
+  deepStrictEqual(JSON.parse(output), {
+    id: "fd00::1,fd00::2,fd01::/16,!fd01::5@[ff3e::/120]:5000-5010:eth0",
+    input: {
+      interface: "eth0",
+      group: "ff3e::/120",
+      port: "5000-5010",
+      sources: ["fd00::1", "fd00::2", "fd01::/16"],
+      exclude_sources: ["fd01::5"],
+    },
+    outputs: [
+      { interface: "eth1", group: "239.2.2.0/24", port: 0, ttl: 9, source: "10.0.0.1", ...options },
+      { interface: "eth2", group: "ff3e::100/120", port: "6000-6010", ttl: "decrement", ...options },
+    ],
+    max_rate: { datagrams: 50_000, bits: 1_000_000_000 },
+    allow_loop: true,
+    state: "active",
+    waiting_for: [],
+  });
+});
+
+Deno.test("mcr add takes ESP without a port", async () => {
+  await using supervisor = await TestSupervisor.start();
+  const rule = ["--in", "eth0", "--group", "239.1.1.1", "--protocol", "esp", "--out", "239.2.2.2:0:eth1"];
+  const { output } = await mcr("add", ...rule, "--socket", supervisor.path);
+  equal(output, "rule 239.1.1.1:esp:eth0 added\n");
 });
 
 Deno.test("what the supervisor refuses ends with status 1 and its own words", async () => {
@@ -294,7 +351,7 @@ Deno.test("formatRules() and formatWorkers() fit 80 columns with the longest nam
     for (const line of text.split("\n")) equal(line.length <= 80, true, line);
   }
   equal(
-    [LONG_ID, LONG_NAME, "pending, exclusive", `${LONG_ID} ttl 255 raw`].every((word) => rules.includes(word)),
+    [LONG_ID, LONG_NAME, "pending, exclusive", `${LONG_ID}/ttl=255/raw`].every((word) => rules.includes(word)),
     true,
   );
 });

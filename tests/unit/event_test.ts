@@ -5,7 +5,7 @@ import type { RuleSpec } from "../../control/model.ts";
 import { interfaceNews, ruleNews } from "../../control/news.ts";
 import { formatEventLine } from "../../control/commands/events.ts";
 import { RuleSet } from "../../control/rule_set.ts";
-import { parseOutput } from "../../control/rule.ts";
+import { parseOutput } from "../../control/rule_word.ts";
 import { TestSupervisor } from "./fake_engine.ts";
 
 /** An event without its time, which differs. */

@@ -1,7 +1,7 @@
 import { deepStrictEqual, equal, throws } from "node:assert/strict";
 import type { ControlError } from "../../control/error.ts";
 import type { RuleSpec } from "../../control/model.ts";
-import { parseOutput } from "../../control/rule.ts";
+import { parseOutput } from "../../control/rule_word.ts";
 import { RULES_MAX, RuleSet } from "../../control/rule_set.ts";
 
 /** A rule from places written as one word each. */

@@ -1,13 +1,13 @@
 import { deepStrictEqual, equal, throws } from "node:assert/strict";
+import type { RuleSpec } from "../../control/model.ts";
 import {
-  isGroup,
   isInterfaceName,
   isRuleName,
   OUTPUTS_MAX,
-  parseOutput,
   parseRuleReference,
   parseRuleSpec,
-  ruleId,
+  RULE,
+  SOURCES_MAX,
 } from "../../control/rule.ts";
 import type { ControlError } from "../../control/error.ts";
 
@@ -23,13 +23,6 @@ function refused(check: () => unknown, code: string, path: string | undefined, m
   });
 }
 
-Deno.test("isGroup() takes dotted IPv4 multicast groups and nothing else", () => {
-  for (const group of ["224.0.0.0", "239.1.1.1", "239.255.255.255", "232.0.0.1"]) equal(isGroup(group), true, group);
-  const wrong = ["223.255.255.255", "240.0.0.0", "239.1.1", "239.1.1.1.1", "239.1.1.256", "239.01.1.1", "239.1.1.1 "];
-  const odd = ["", "239.1.1.", "239.1.1.-1", "239.1.1.0x1", "239.1.1.1e0", "ff3e::1", null, 239, ["239.1.1.1"]];
-  for (const value of [...wrong, ...odd]) equal(isGroup(value), false, String(value));
-});
-
 Deno.test("isInterfaceName() takes what the kernel takes", () => {
   for (const name of ["lo", "eth0.100", "wlp3s0", "a".repeat(15), "br-µ", "eth0@x"]) {
     equal(isInterfaceName(name), true, name);
@@ -42,29 +35,6 @@ Deno.test("isRuleName() takes up to 64 plain characters", () => {
   for (const name of ["camera-1", "a", "A.b_c", "x".repeat(64)]) equal(isRuleName(name), true, name);
   for (const name of ["", "x".repeat(65), "a b", "a:b", "-a", "ä", 1]) equal(isRuleName(name), false, String(name));
 });
-
-Deno.test("parseOutput() reads GROUP:PORT:IFACE", () => {
-  deepStrictEqual(parseOutput("239.2.2.2:6000:eth1"), OUTPUT);
-  equal(parseOutput("224.0.0.0:1:a").port, 1);
-  equal(parseOutput("224.0.0.0:65535:a").port, 65535);
-});
-
-const BAD_OUTPUTS: readonly [text: string, message: RegExp][] = [
-  ["239.2.2.2:eth1", /^Cannot parse output "239\.2\.2\.2:eth1": expected GROUP:PORT:IFACE$/],
-  ["239.2.2.2", /expected GROUP:PORT:IFACE/],
-  ["", /expected GROUP:PORT:IFACE/],
-  ["239.2.2.2:6000:eth1:x", /expected GROUP:PORT:IFACE/],
-  ["239.2.2.2::eth1", /the port is "", expected a port, 1 to 65535/],
-  ["239.2.2.2:0:eth1", /the port is "0", expected a port, 1 to 65535/],
-  ["239.2.2.2:65536:eth1", /the port is "65536"/],
-  ["239.2.2.2:6e3:eth1", /the port is "6e3"/],
-  ["239.2.2.2:+1:eth1", /the port is "\+1"/],
-  ["10.0.0.1:6000:eth1", /the group is "10\.0\.0\.1", expected an IPv4 multicast group/],
-  ["239.2.2.2:6000:", /the interface is "", expected an interface name/],
-];
-for (const [text, message] of BAD_OUTPUTS) {
-  Deno.test(`parseOutput() refuses "${text}"`, () => refused(() => parseOutput(text), "invalid", undefined, message));
-}
 
 Deno.test("parseRuleSpec() returns the same rule, sharing nothing", () => {
   const spec = { name: "camera", input: { ...INPUT }, outputs: [{ ...OUTPUT, ttl: 4 }, { ...OUTPUT, port: 6001 }] };
@@ -85,10 +55,22 @@ const BAD_SPECS: readonly [what: string, spec: unknown, code: string, path: stri
   ["a list", [], "invalid", "params", /expected an object/],
   ["nothing", undefined, "invalid", "params", /"params" is missing, expected an object/],
   ["no input", { outputs: [OUTPUT] }, "invalid", "input", /"input" is missing, expected an object/],
-  ["a port of 0", { input: { ...INPUT, port: 0 }, outputs: [OUTPUT] }, "invalid", "input.port", /"input\.port" 0: exp/],
+  [
+    "a port of -1",
+    { input: { ...INPUT, port: -1 }, outputs: [OUTPUT] },
+    "invalid",
+    "input.port",
+    /-1: expected a port/,
+  ],
   ["a port as text", { input: { ...INPUT, port: "5" }, outputs: [OUTPUT] }, "invalid", "input.port", /"5": expected a/],
   ["a broken port", { input: { ...INPUT, port: 1.5 }, outputs: [OUTPUT] }, "invalid", "input.port", /1\.5/],
-  ["a bad group", { input: { ...INPUT, group: "x" }, outputs: [OUTPUT] }, "invalid", "input.group", /multicast group/],
+  [
+    "a bad group",
+    { input: { ...INPUT, group: "x" }, outputs: [OUTPUT] },
+    "invalid",
+    "input.group",
+    /"x": expected an IPv4 or IPv6 address/,
+  ],
   ["a bad name", { name: "a b", input: INPUT, outputs: [OUTPUT] }, "invalid", "name", /"name" "a b": expected a name/],
   ["no outputs", { input: INPUT }, "invalid", "outputs", /"outputs" is missing, expected a list of 1 to 1024 outputs/],
   [
@@ -146,4 +128,163 @@ Deno.test("parseRuleReference() takes a word and nothing else", () => {
   }
 });
 
-Deno.test("ruleId() is the input as one word", () => equal(ruleId(INPUT), "239.1.1.1:5001:eth0"));
+/** A rule with these fields of its input and its output beside the usual ones. */
+function rule(input: Record<string, unknown>, output: Record<string, unknown> = {}): Record<string, unknown> {
+  return { input: { ...INPUT, ...input }, outputs: [{ ...OUTPUT, ...output }] };
+}
+
+const FORMS: readonly [what: string, given: unknown, form: RuleSpec][] = [
+  ["IPv6 in the form of RFC 5952", rule({ group: "FF3E:0:0::0001" }, { group: "ff3e:0:0:0:0:0:0:2" }), {
+    input: { ...INPUT, group: "ff3e::1" },
+    outputs: [{ ...OUTPUT, group: "ff3e::2" }],
+  }],
+  ["a prefix of one address as the address", rule({ group: "239.1.1.1/32" }, { group: "ff3e::1/128" }), {
+    input: INPUT,
+    outputs: [{ ...OUTPUT, group: "ff3e::1" }],
+  }],
+  ["sources in order", rule({ sources: ["10.2.0.0/16", "10.1.1.1/32"], exclude_sources: ["10.9.0.2", "10.9.0.1"] }), {
+    input: { ...INPUT, sources: ["10.1.1.1", "10.2.0.0/16"], exclude_sources: ["10.9.0.1", "10.9.0.2"] },
+    outputs: [OUTPUT],
+  }],
+  ["nothing of what goes without saying", rule({ protocol: "udp" }, { oversize: "fragment", raw: false }), {
+    input: INPUT,
+    outputs: [OUTPUT],
+  }],
+  ["ESP without ports", {
+    ...rule({}),
+    input: { interface: "eth0", group: "10.0.0.1", protocol: "esp" },
+    outputs: [{
+      interface: "eth1",
+      group: "239.2.2.2",
+    }],
+  }, {
+    input: { interface: "eth0", group: "10.0.0.1", port: 0, protocol: "esp" },
+    outputs: [{ interface: "eth1", group: "239.2.2.2", port: 0 }],
+  }],
+  ["a range of groups, to IPv6 too", rule({ group: "239.1.0.0/24", port: 0 }, { group: "ff3e::100/120", port: 0 }), {
+    input: { ...INPUT, group: "239.1.0.0/24", port: 0 },
+    outputs: [{ ...OUTPUT, group: "ff3e::100/120", port: 0 }],
+  }],
+  ["a range of ports", rule({ port: "5000-5010" }, { port: "6000-6010" }), {
+    input: { ...INPUT, port: "5000-5010" },
+    outputs: [{ ...OUTPUT, port: "6000-6010" }],
+  }],
+  [
+    "all options of an output",
+    rule({}, { ttl: "decrement", dscp: 46, ecn: "copy", source: "10.0.0.1", source_port: 7, oversize: "drop" }),
+    {
+      input: INPUT,
+      outputs: [
+        { ...OUTPUT, ttl: "decrement", dscp: 46, ecn: "copy", source: "10.0.0.1", source_port: 7, oversize: "drop" },
+      ],
+    },
+  ],
+  ["limits", { input: INPUT, outputs: [OUTPUT], max_rate: { datagrams: 1, bits: 2 }, allow_loop: true }, {
+    input: INPUT,
+    outputs: [OUTPUT],
+    max_rate: { datagrams: 1, bits: 2 },
+    allow_loop: true,
+  }],
+];
+for (const [what, given, form] of FORMS) {
+  Deno.test(`parseRuleSpec() keeps ${what}`, () => {
+    deepStrictEqual(parseRuleSpec(given), form);
+    deepStrictEqual(parseRuleSpec(form), form, "and what it makes stays as it is");
+  });
+}
+
+const ESP = { protocol: "esp", port: 0 };
+const MISFITS: readonly [spec: unknown, path: string, message: RegExp][] = [
+  [
+    rule({ group: "239.1.0.5/24" }),
+    "input.group",
+    /"239\.1\.0\.5\/24": expected 239\.1\.0\.0\/24, without bits beyond/,
+  ],
+  [rule({ group: "239.1.0.0/33" }), "input.group", /expected an IPv4 or IPv6 address that can be sent to, or a prefix/],
+  [rule({ group: "0.0.0.0/0" }), "input.group", /that can be sent to/],
+  [rule({ group: "::ffff:1.2.3.4" }), "input.group", /an IPv4 or IPv6 address/],
+  [rule({ group: "ff3e::1%eth0" }), "input.group", /an IPv4 or IPv6 address/],
+  [rule({ group: "ff01::1" }), "input.group", /that can be sent to/],
+  [
+    rule({ port: "5010-5000" }),
+    "input.port",
+    /"5010-5000": expected a port, 1 to 65535, a range as in 5000-5010, or 0/,
+  ],
+  [rule({ port: undefined }), "input.port", /"input\.port" is missing, expected a port/],
+  [rule({}, { port: undefined }), "outputs[0].port", /"outputs\[0\]\.port" is missing/],
+  [rule({ protocol: "tcp" }), "input.protocol", /"tcp": expected "udp" or "esp"/],
+  [rule({ sources: [] }), "input.sources", /\[\]: expected a list of 1 to 256 sources/],
+  [rule({ sources: ["ff3e::1"] }), "input.sources[0]", /expected an IPv4 or IPv6 address of a host, or a prefix/],
+  [rule({ sources: ["fd00::1"] }), "input.sources[0]", /"fd00::1": expected an IPv4 source, as the group 239\.1\.1\.1/],
+  [rule({ sources: ["10.0.0.1", "10.0.0.1/32"] }), "input.sources[1]", /10\.0\.0\.1: it repeats sources\[0\]/],
+  [rule({ exclude_sources: ["fd00::/8"] }), "input.exclude_sources[0]", /expected an IPv4 source/],
+  [
+    rule({ sources: ["10.1.0.0/16"], exclude_sources: ["10.0.0.0/8"] }),
+    "input.exclude_sources[0]",
+    /all of 10\.1\.0\.0/,
+  ],
+  [rule({ ...ESP, port: 7 }), "input.port", /7: expected no port: ESP has none/],
+  [rule(ESP), "outputs[0].port", /6000: expected no port: ESP has none/],
+  [rule(ESP, { port: 0, source_port: 5 }), "outputs[0].source_port", /5: expected none: ESP has no ports/],
+  [rule(ESP, { port: 0, raw: true }), "outputs[0].raw", /expected false with ESP/],
+  [rule({}, { group: "239.2.0.0/24" }), "outputs[0].group", /"239\.2\.0\.0\/24": expected one address$/],
+  [
+    rule({ group: "239.1.0.0/24" }, { group: "239.2.0.0/16" }),
+    "outputs[0].group",
+    /expected one address, or a prefix of \/24, as wide as the input's 239\.1\.0\.0\/24/,
+  ],
+  [rule({ group: "239.1.0.0/24" }, { group: "ff3e::/64" }), "outputs[0].group", /or a prefix of \/120/],
+  [rule({ group: "ff3e::/64" }, { group: "239.1.0.0/16" }), "outputs[0].group", /expected one address$/],
+  [rule({}, { port: "6000-6010" }), "outputs[0].port", /"6000-6010": expected one port, 0$/],
+  [rule({ port: 0 }, { port: "1-65535" }), "outputs[0].port", /expected one port, 0$/],
+  [
+    rule({ port: "5000-5010" }, { port: "6000-6011" }),
+    "outputs[0].port",
+    /one port, 0, or a range of 11 ports, as the input's 5000-5010/,
+  ],
+  [rule({}, { ttl: "copy" }), "outputs[0].ttl", /"copy": expected a time to live, 1 to 255, or "decrement"/],
+  [rule({}, { dscp: 64 }), "outputs[0].dscp", /64: expected a DSCP, 0 to 63, or "copy"/],
+  [rule({}, { ecn: -1 }), "outputs[0].ecn", /-1: expected ECN bits, 0 to 3, or "copy"/],
+  [rule({}, { source: "fd00::1" }), "outputs[0].source", /expected an IPv4 address, as the group 239\.2\.2\.2/],
+  [rule({}, { source: "239.1.1.1" }), "outputs[0].source", /an IPv4 or IPv6 address of this host/],
+  [rule({}, { source_port: 0 }), "outputs[0].source_port", /0: expected a port, 1 to 65535/],
+  [rule({}, { oversize: "cut" }), "outputs[0].oversize", /"cut": expected "fragment" or "drop"/],
+  [rule({}, { group: "10.0.0.1", raw: true }), "outputs[0].raw", /false with 10\.0\.0\.1: frames are sent to groups/],
+  [rule({ port: 0 }, { port: 0, raw: true }), "outputs[0].raw", /false with a range/],
+  [rule({}, { ttl: "decrement", raw: true }), "outputs[0].raw", /false with ttl "decrement"/],
+  [{ ...rule({}), max_rate: {} }, "max_rate", /\{\}: expected "datagrams", "bits" or both/],
+  [{ ...rule({}), max_rate: { bits: 0.5 } }, "max_rate.bits", /0\.5: expected a number of bits a second/],
+];
+for (const [spec, path, message] of MISFITS) {
+  Deno.test(`parseRuleSpec() refuses ${path} of ${JSON.stringify(spec)}`, () => {
+    refused(() => parseRuleSpec(spec), "invalid", path, message);
+  });
+}
+
+Deno.test("RULE names the path within whatever the rule is part of", () => {
+  const bad = rule({}, { port: 70_000 });
+  refused(
+    () => RULE.take(bad, "rules[2]"),
+    "invalid",
+    "rules[2].outputs[0].port",
+    /"rules\[2\]\.outputs\[0\]\.port" 70000/,
+  );
+  refused(() => RULE.take(rule({ ...ESP, port: 1 }), "rules[0]"), "invalid", "rules[0].input.port", /no port/);
+});
+
+Deno.test("parseRuleSpec() refuses one source too many, as a limit", () => {
+  const sources = Array.from({ length: SOURCES_MAX }, (_, index) => `10.0.${index}.1`);
+  equal(parseRuleSpec(rule({ sources })).input.sources?.length, SOURCES_MAX);
+  const message = /Cannot accept 257 sources: a rule has at most 256/;
+  refused(() => parseRuleSpec(rule({ sources, exclude_sources: ["10.1.1.1"] })), "limit", "input.sources", message);
+});
+
+Deno.test("RULE describes itself as JSON Schema", () => {
+  const json = RULE.toJsonSchema() as { properties: Record<string, { properties: Record<string, unknown> }> };
+  deepStrictEqual(Object.keys(json.properties), ["name", "input", "outputs", "max_rate", "allow_loop"]);
+  deepStrictEqual(json.properties.input!.properties.protocol, {
+    enum: ["udp", "esp"],
+    description: 'IP protocol: "udp" or "esp"',
+    default: "udp",
+  });
+});

@@ -1,7 +1,7 @@
 import { deepStrictEqual, equal, rejects, throws } from "node:assert/strict";
 import { EventHub } from "../../control/event_hub.ts";
 import type { RuleSpec } from "../../control/model.ts";
-import { parseOutput } from "../../control/rule.ts";
+import { parseOutput } from "../../control/rule_word.ts";
 import { Supervisor } from "../../control/supervisor.ts";
 import { PROTOCOL_VERSION, VERSION } from "../../control/version.ts";
 import { FakeEngine } from "./fake_engine.ts";
