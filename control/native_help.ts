@@ -43,7 +43,7 @@ function readBody(body: string): { options: Option[]; text: string } {
     } else if (continued !== undefined && options.length > 0) {
       const last = options.pop()!;
       options.push({ ...last, help: `${last.help} ${continued}` });
-    } else if (/^ *-/.test(line)) {
+    } else if (/^ +-/.test(line)) {
       throw new TypeError(`Cannot read a line of help as an option: "${line}"`);
     } else {
       text.push(line);

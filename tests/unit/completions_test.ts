@@ -93,14 +93,15 @@ This one needs a voice:
 
 Ends by itself.
 
-Or on SIGINT.
+--tune and
+--quiet go together.
 `;
   const described = describeNative(COMMAND, help);
   deepStrictEqual({ ...described, run: null }, {
     ...COMMAND,
     run: null,
     usage: "mcr hum --tune NAME [options]",
-    details: "Hum a tune.\n\nThis one needs a voice:\n\nEnds by itself.\n\nOr on SIGINT.",
+    details: "Hum a tune.\n\nThis one needs a voice:\n\nEnds by itself.\n\n--tune and\n--quiet go together.",
     example: "# a song for 3 minutes\nmcr hum --tune NAME \\\n    --time 180",
     options: [
       { name: "tune", value: "NAME", help: "which tune, of those known" },
