@@ -15,6 +15,7 @@ comptime {
 
 /// The data plane: in libmcr.so, in mcr-native and in the unit tests.
 const library_sources: []const []const u8 = &.{
+    "absorber.c",
     "base.c",
     "channel.c",
     "control_socket.c",

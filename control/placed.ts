@@ -41,6 +41,8 @@ export type PlacedRules = ReadonlyMap<string, Placed>;
 export interface Change {
   /** Entries that are there no more, in this form. */
   readonly gone: readonly Placed[];
+  /** Entries that were not there, in this form. */
+  readonly come: readonly Placed[];
   /** Rules that their input is relayed for no more, with that input. */
   readonly lost: readonly Listening[];
   /** Rules that an input is to be relayed for that was not. */
@@ -132,6 +134,7 @@ export function compare(before: PlacedRules, after: PlacedRules): Change | undef
   if (gone.length === 0 && come.length === 0) return undefined;
   return {
     gone,
+    come,
     lost: gone.filter((one): one is Listening => one.input !== undefined && !isKept(after, one)),
     gained: come.filter((one): one is Listening => one.input !== undefined && !isKept(before, one)),
   };

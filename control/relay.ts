@@ -11,6 +11,7 @@ import { Poller } from "../ffi/poller.ts";
 import { packRules } from "../ffi/route_table.ts";
 import type { PackedRules } from "../ffi/route_table.ts";
 import { availableCores, CAP_NET_ADMIN, CAP_NET_RAW, hasCapability, raiseFilesLimit } from "../ffi/system.ts";
+import { AbsorberSet } from "./absorber_set.ts";
 import { isMulticast, parsePrefix } from "./address.ts";
 import { adviceFor, adviceOn, Counters } from "./counters.ts";
 import type { Engine, RulePlacement } from "./engine.ts";
@@ -57,6 +58,8 @@ export interface RelayOptions {
   readonly ringSlots: number;
   /** Input interfaces on which the kernel is to put datagrams together, while they are listened on. */
   readonly receiveOffload: readonly string[];
+  /** Whether the host's own copies are to be dropped early, by sockets of ours. */
+  readonly absorb: boolean;
   /** Time to live of what outputs send that name none. */
   readonly ttl: number;
   /** How the workers trade latency against work. */
@@ -84,6 +87,7 @@ export class Relay implements Engine {
   readonly #inputs: InputSet;
   readonly #outputs = new OutputSet();
   readonly #exclusive: ExclusiveSet;
+  readonly #absorbers: AbsorberSet;
   readonly #counters: Counters;
   readonly #sampleTimer: ReturnType<typeof setInterval>;
   #placed: PlacedRules = new Map();
@@ -104,6 +108,7 @@ export class Relay implements Engine {
     this.#inputs = new InputSet(options.ringSlots, pages, offload, options.log);
     this.#exclusive = new ExclusiveSet(options.log);
     this.#exclusive.sweep(listInterfaces());
+    this.#absorbers = new AbsorberSet({ isWanted: options.absorb });
     this.#counters = new Counters(pages);
     this.#counters.sample(performance.now());
     this.#sampleTimer = setInterval(() => this.#counters.sample(performance.now()), SAMPLE_PERIOD_MS);
@@ -223,7 +228,7 @@ export class Relay implements Engine {
     const { placed, opened } = this.#draft(rules, undo);
     const change = compare(before, placed);
     if (change === undefined) return;
-    const { gone, lost, gained } = change;
+    const { gone, come, lost, gained } = change;
     for (const { input, rule } of gained) {
       this.#inputs.join(input, rule.input.group);
       undo.defer(() => this.#inputs.leave(input, rule.input.group));
@@ -251,6 +256,8 @@ export class Relay implements Engine {
     this.#filter(gained, packed);
     this.#exclusive.apply(exclusiveRules(placed, () => true));
     for (const { input, rule } of lost) this.#inputs.leave(input, rule.input.group);
+    for (const one of come) this.#absorbers.hold(one);
+    for (const one of gone) this.#absorbers.release(one);
     this.#retire(gone);
   }
 
@@ -345,6 +352,7 @@ export class Relay implements Engine {
     await this.#lastChange;
     // Before the workers stop: what they no longer relay goes its usual way.
     this.#exclusive[Symbol.dispose]();
+    this.#absorbers[Symbol.dispose]();
     await this.#pool[Symbol.asyncDispose]();
     this.#inputs[Symbol.dispose]();
     this.#outputs[Symbol.dispose]();

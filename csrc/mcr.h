@@ -531,6 +531,10 @@ MCR_API int32_t mcr_membership_open(void);
 MCR_API int32_t mcr_membership_join(int32_t socket, uint32_t interface, const uint8_t *group, const uint8_t *source);
 MCR_API int32_t mcr_membership_leave(int32_t socket, uint32_t interface, const uint8_t *group, const uint8_t *source);
 
+/* A UDP socket that takes this host's own copies of an IPv4 group's datagrams and drops them: absorber.c says why.
+ * -EADDRINUSE: somebody has the port for himself; -EACCES: it is privileged; -EINVAL: no group, port or interface. */
+MCR_API int32_t mcr_absorber_open(uint32_t interface, const uint8_t *group, uint32_t port);
+
 /* ---- the route table ---- */
 
 /**

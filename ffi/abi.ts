@@ -323,6 +323,7 @@ export const symbols = {
   mcr_membership_open: { parameters: [], result: "i32" },
   mcr_membership_join: { parameters: ["i32", "u32", "buffer", "buffer"], result: "i32" },
   mcr_membership_leave: { parameters: ["i32", "u32", "buffer", "buffer"], result: "i32" },
+  mcr_absorber_open: { parameters: ["u32", "buffer", "u32"], result: "i32" },
   mcr_table_compile: { parameters: ["u64", "buffer", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
   mcr_stats_open: { parameters: [], result: "i32" },
   mcr_stats_map: { parameters: ["i32"], result: "pointer" },

@@ -148,3 +148,8 @@ export class Memberships implements Disposable {
     this.#holders.clear();
   }
 }
+
+/** Opens a socket that takes this host's own copy of a group's datagrams, so that the kernel drops it cheaply. */
+export function openAbsorber(interfaceIndex: number, group: string, port: number): Descriptor {
+  return new Descriptor(check(native.mcr_absorber_open(interfaceIndex, addressBytes(group), port)));
+}

@@ -28,7 +28,7 @@ const RING_SLOTS_MAX = 1 << 18;
 export const run: Command = {
   name: "run",
   usage:
-    "mcr run [--workers N|auto] [--cores LIST] [--profile NAME] [--ttl N] [--ring-slots N] [--receive-offload IFACE[,...]] [--socket-mode MODE] [--socket-group GROUP] [--socket PATH]",
+    "mcr run [--workers N|auto] [--cores LIST] [--profile NAME] [--ttl N] [--ring-slots N] [--receive-offload IFACE[,...]] [--absorb on|off] [--socket-mode MODE] [--socket-group GROUP] [--socket PATH]",
   summary: "Run the relay: the supervisor and its workers",
   details: `Stays in the foreground and logs to standard error. It takes commands as soon
 as it has printed "mcr: ready on PATH, N worker(s)". SIGTERM or SIGINT ends it
@@ -74,6 +74,11 @@ in good order, a second one at once. It needs CAP_NET_RAW and CAP_NET_ADMIN.`,
       isRepeatable: true,
       help: "input interfaces whose datagrams the kernel is to put together before they are relayed",
     },
+    {
+      name: "absorb",
+      value: "on|off",
+      help: "on (default): have the kernel drop its own copy of what is relayed early, which it counts as UDP InErrors",
+    },
     { name: "socket-mode", value: "MODE", help: "mode of the control socket's file (default: 0660)" },
     {
       name: "socket-group",
@@ -98,6 +103,7 @@ interface RunOptions {
   readonly ttl: number;
   readonly profile: Profile;
   readonly receiveOffload: readonly string[];
+  readonly absorb: boolean;
   readonly access: SocketAccess;
 }
 
@@ -131,6 +137,7 @@ function readOptions(given: Arguments): RunOptions {
     ttl: readWhole(given, "ttl", 1, 255, 1, EXPECTED.ttl),
     profile: readProfile(given),
     receiveOffload: readInterfaces(given, "receive-offload"),
+    absorb: readSwitch(given, "absorb"),
     access: readAccess(given),
   };
 }
@@ -173,6 +180,12 @@ function readAccess(given: Arguments): SocketAccess {
 function readInterfaces(given: Arguments, name: string): string[] {
   const names = given.all(name).flatMap((list) => list.split(","));
   return names.map((one) => isInterfaceName(one) ? one : refuse(name, one, EXPECTED.interface));
+}
+
+/** On unless it is said to be off. */
+function readSwitch(given: Arguments, name: string): boolean {
+  const text = given.one(name) ?? "on";
+  return text === "on" || text !== "off" && refuse(name, text, "on or off");
 }
 
 function readRingSlots(given: Arguments): number {

@@ -5,7 +5,7 @@ import { Descriptor } from "../../ffi/descriptor.ts";
 import { InterfaceWatch, listInterfaces } from "../../ffi/interfaces.ts";
 import { check, native } from "../../ffi/library.ts";
 import { packRules } from "../../ffi/route_table.ts";
-import { InputSocket, Memberships, openOutput } from "../../ffi/sockets.ts";
+import { InputSocket, Memberships, openAbsorber, openOutput } from "../../ffi/sockets.ts";
 import { availableCores, CAP_NET_RAW, hasCapability } from "../../ffi/system.ts";
 import { run } from "../e2e/process.ts";
 
@@ -66,6 +66,12 @@ for (
       () => new InputSocket(LOOPBACK.index, 2 ** 19, 0),
       "EINVAL",
       "Cannot open a packet ring of 524288 slots: wanted a power of two from 64 to 262144",
+    ],
+    [
+      "an absorber of an address that is no group",
+      () => openAbsorber(LOOPBACK.index, "127.0.0.1", 6000),
+      "EINVAL",
+      "Cannot open an absorber: wanted an interface, an IPv4 group, port 1 to 65535",
     ],
   ] as const
 ) {

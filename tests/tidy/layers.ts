@@ -25,6 +25,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   uring: [],
   egress: ["parse", "raw_frame", "route", "uring"],
   // The control plane's side of it.
+  absorber: [],
   channel: [],
   control_socket: [],
   exclusive: ["filter"],
