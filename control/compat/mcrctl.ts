@@ -13,8 +13,8 @@ import { hasCommand, passOn, translated, type Translation } from "./translate.ts
 
 const SOCKET: Option = { name: "socket-path", value: "PATH", help: "control socket (default: where mcr looks for it)" };
 const FILE: Option = { name: "file", value: "FILE", help: "the configuration file" };
-/** IP protocol 17: nothing else goes through a rule of theirs. */
-const UDP = 17;
+/** Numbers of IP protocols. */
+const PROTOCOLS = { udp: 17, esp: 50 } as const;
 
 type Row = Omit<Translation, "name" | "example" | "options"> & {
   /** Without the program. */
@@ -247,7 +247,7 @@ function describeRule({ id, name, input, outputs }: RuleStatus): Record<string, 
     input_interface: input.interface,
     input_group: input.group,
     input_port: input.port,
-    input_protocol: UDP,
+    input_protocol: PROTOCOLS[input.protocol ?? "udp"],
     outputs: outputs.map(({ group, port, interface: name }) => ({ group, port, interface: name })),
     source: "Dynamic",
   };
@@ -260,7 +260,7 @@ function describeCounters({ input, outputs }: RuleCounters): Record<string, unkn
   return {
     input_group: input.group,
     input_port: input.port,
-    input_protocol: UDP,
+    input_protocol: PROTOCOLS[input.protocol ?? "udp"],
     packets_relayed: sum(({ sent }) => sent),
     bytes_relayed: sum(({ sent_bytes: bytes }) => bytes),
     packets_per_second: sum(({ rates }) => rates.over_1s.datagrams_per_s),

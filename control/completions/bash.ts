@@ -90,12 +90,17 @@ _mcr_propose() {
 
 # Proposes what the things in $2 can be for $1.
 _mcr_things() {
-    local thing
+    local thing item
     for thing in $2; do
         case $thing in
         interface) _mcr_propose "$1" '' < <(_mcr_interfaces) ;;
         interfaces) _mcr_propose "$1" "\${1%"\${1##*,}"}" < <(_mcr_interfaces) ;;
-        outputs) [[ \${1##*,} != *:*:* ]] || _mcr_propose "$1" "\${1%"\${1##*:}"}" < <(_mcr_interfaces) ;;
+        outputs)
+            # Colons in brackets are those of an address.
+            item=\${1##*,}
+            item=\${item/#\\[*\\]/}
+            [[ $item != *:*:* || $item == *\\[* ]] || _mcr_propose "$1" "\${1%"\${1##*:}"}" < <(_mcr_interfaces)
+            ;;
         rule) _mcr_propose "$1" '' < <(_mcr_rules) ;;
         file)
             compopt -o filenames 2>/dev/null

@@ -120,7 +120,10 @@ end
 # Interfaces behind what is typed up to the last $argv[1], of which there are at least $argv[2].
 function __mcr_after
     set -l done (string match -rg -- "^(.*$argv[1])?" (commandline -ct | string replace -r -- '^--[a-z-]+=' ''))
+    # Colons in brackets are those of an address.
     set -l item (string split -- , "$done")[-1]
+    set item (string replace -r -- '^\\[.*\\]' '' "$item")
+    string match -q -- '[*' "$item"; and return
     test (count (string split -- $argv[1] "$item")) -gt $argv[2]; or return
     for name in (__mcr_interfaces)
         echo $done$name

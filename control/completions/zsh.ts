@@ -118,9 +118,10 @@ __mcr_listed() {
     __mcr_interfaces
 }
 
-# The interface of GROUP:PORT:IFACE.
+# The interface of GROUP:PORT:IFACE. Colons in brackets are those of an address.
 __mcr_outputs() {
     compset -P '*,'
+    [[ \${(Q)PREFIX} != \\[* || \${(Q)PREFIX} == \\[*\\]:*:* ]] || return 1
     compset -P '*:*:' && __mcr_interfaces
 }
 

@@ -45,6 +45,8 @@ const PROPOSALS: readonly [line: string, words: string[]][] = [
   ["mcr add-rule --in lo", ["lo"]],
   ["mcr add --outputs 239.1.1.1:5000:lo", ["239.1.1.1:5000:lo"]],
   ["mcr add --out 239.1.1.1:5:eth0,239.1.1.2:6:lo", ["239.1.1.1:5:eth0,239.1.1.2:6:lo"]],
+  ["mcr add --out [ff3e::2]:6000:lo", ["[ff3e::2]:6000:lo"]],
+  ["mcr add --out 239.1.1.1:5:eth0,[ff3e::lo", []],
   ["mcr run --receive-offload eth0,lo", ["eth0,lo"]],
   ["mcr gen --gso ", ["auto", "off", "on"]],
   ["mcr sink --interface lo", ["lo"]],

@@ -76,6 +76,15 @@ Deno.test("mcrctl: a rule's life, in the shapes that its users know", async () =
   deepStrictEqual(await ask(`remove --rule-id ${ID}`), { Success: `Rule ${ID} removed` });
 });
 
+Deno.test("mcrctl list shows rules that only mcr can make, too", async () => {
+  await using supervisor = await TestSupervisor.start();
+  const at = `--socket ${supervisor.path}`;
+  const { messages } = await run(`add --in eth0 --group ff3e::1 --protocol esp --out 239.2.2.9:0:eth1 ${at}`);
+  equal(messages, "");
+  const { Rules: [rule] } = JSON.parse((await run(`mcrctl --socket-path ${supervisor.path} list`)).output);
+  deepStrictEqual([rule.input_group, rule.input_port, rule.input_protocol], ["ff3e::1", 0, 50]);
+});
+
 Deno.test("mcrctl tells of workers and versions", async () => {
   await using supervisor = await TestSupervisor.start();
   const ask = async (line: string): Promise<unknown> => JSON.parse((await run(`mcrctl ${line}`)).output);
