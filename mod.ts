@@ -28,6 +28,7 @@ export type {
   WorkerEvent,
 } from "./control/event.ts";
 export type { EventStream } from "./control/event_stream.ts";
+export type { Area, Level, LogLevels } from "./control/log_level.ts";
 export type {
   Drops,
   InterfaceStatus,

@@ -28,11 +28,11 @@ export class Caller {
     return uid === 0 || uid === this.#owner.uid || isMember;
   }
 
-  /** `uid 1000 pid 4711 (mcr)`. The name is what the process calls itself now. */
-  toString(): string {
+  /** Who it is, for the log. The command is what the process calls itself when this is asked first. */
+  get identity(): { readonly uid: number; readonly pid: number; readonly command: string } {
     const { uid, pid } = this.#peer;
     this.#command ??= readCommand(pid);
-    return `uid ${uid} pid ${pid} (${this.#command})`;
+    return { uid, pid, command: this.#command };
   }
 }
 

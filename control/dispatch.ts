@@ -5,7 +5,7 @@
  */
 import { quote } from "./check.ts";
 import { ControlError, messageOf } from "./error.ts";
-import type { Log } from "./log.ts";
+import type { Log, Logs } from "./log.ts";
 import {
   formatError,
   formatResult,
@@ -23,11 +23,15 @@ import { didYouMean } from "./suggest.ts";
 /** Parameters as long as this show what a change was about; a whole rule of one output has 150. */
 const AUDIT_LENGTH_MAX = 1000;
 
-/** Who a request comes from, as far as it matters here; a text for the log. */
+/** Who a request comes from, as far as it matters here. */
 export interface Asker {
   readonly mayChange: boolean;
-  toString(): string;
+  /** Who that is, for the log. */
+  readonly identity: { readonly uid: number; readonly pid: number; readonly command: string };
 }
+
+/** Where faults are logged, and who changed what. */
+export type ServerLogs = Pick<Logs, "control" | "audit">;
 
 /**
  * Carries out the request in `line` and makes the line to answer, or `null` for a notification. What needs no waiting is
@@ -36,7 +40,7 @@ export interface Asker {
 export function answerLine(
   line: Uint8Array,
   methods: MethodTable,
-  log: Log,
+  logs: ServerLogs,
   asker: Asker,
   session?: Session,
 ): string | null | Promise<string | null> {
@@ -48,12 +52,14 @@ export function answerLine(
   }
   const { id, method } = request;
   const succeed = (result: unknown): string | null => {
-    audit(request, asker, log, "done");
+    audit(request, asker, logs.audit, "done");
     return id === undefined ? null : formatResult(id, result);
   };
   const fail = (error: unknown): string | null => {
-    if (!(error instanceof ControlError)) log(`${method} failed: ${describeFault(error)}`, "error");
-    audit(request, asker, log, messageOf(error));
+    if (!(error instanceof ControlError)) {
+      logs.control("{method} failed: {fault}", "error", { method, fault: describeFault(error) });
+    }
+    audit(request, asker, logs.audit, messageOf(error));
     return id === undefined ? null : formatError(id, error);
   };
   try {
@@ -70,7 +76,7 @@ function callMethod({ id, method, params }: Request, methods: MethodTable, asker
     const message = `Cannot call ${quote(method)}: no such method${hint}`;
     throw new RequestError(RPC.methodNotFound, "not_found", message, id ?? null);
   }
-  if (isChange(method) && !asker.mayChange) {
+  if (isChange(method, params) && !asker.mayChange) {
     const wanted = "be root, the user of the supervisor or in the group of its socket";
     throw new ControlError(
       "forbidden",
@@ -80,16 +86,17 @@ function callMethod({ id, method, params }: Request, methods: MethodTable, asker
   return methods[method as keyof MethodTable](params, session);
 }
 
-function isChange(method: string): boolean {
-  return Object.hasOwn(IS_CHANGE, method) && IS_CHANGE[method as MethodName];
+function isChange(method: string, params: unknown): boolean {
+  return Object.hasOwn(IS_CHANGE, method) && IS_CHANGE[method as MethodName](params);
 }
 
 /** Notes who wanted to change what, and what came of it. */
 function audit({ method, params }: Request, asker: Asker, log: Log, result: string): void {
-  if (!isChange(method)) return;
+  if (!isChange(method, params)) return;
   const what = JSON.stringify(params) ?? "";
   const shown = what.length <= AUDIT_LENGTH_MAX ? what : `${what.slice(0, AUDIT_LENGTH_MAX)}...`;
-  log(`audit: ${asker} ${method} ${shown}: ${result}`);
+  const fields = { ...asker.identity, method, params: shown, result };
+  log("uid {uid} pid {pid} ({command}) {method} {params}: {result}", "info", fields);
 }
 
 /** A fault of ours, not the client's: the log wants to know where. */

@@ -38,7 +38,9 @@ export class ExclusiveSet implements Disposable {
     for (const { index, name } of interfaces) {
       try {
         const count = sweepFilters(index);
-        if (count > 0) this.#log(`removed ${count} exclusive filter(s) that a killed relay had left on ${name}`);
+        if (count === 0) continue;
+        const message = "removed {count} exclusive filter(s) that a killed relay had left on {interface}";
+        this.#log(message, "info", { count, interface: name });
       } catch (error) {
         this.#log(messageOf(error), "warning");
       }
@@ -59,7 +61,8 @@ export class ExclusiveSet implements Disposable {
         this.#set(input, rules);
       } catch (error) {
         if (isStrict(input)) throw error;
-        this.#log(`not all that is relayed from ${input.interfaceName} is exclusive: ${messageOf(error)}`, "warning");
+        const fields = { interface: input.interfaceName, reason: messageOf(error) };
+        this.#log("not all that is relayed from {interface} is exclusive: {reason}", "warning", fields);
       }
     }
   }
@@ -73,10 +76,9 @@ export class ExclusiveSet implements Disposable {
     const count = this.#owner.set(interfaceIndex, index, packRules(rules));
     this.#filters.set(interfaceIndex, { interfaceName, input: index, rules });
     if (count === rules.length) return;
-    this.#log(
-      `only ${count} of ${rules.length} exclusive rules of ${interfaceName} are: the kernel's filter is full`,
-      "warning",
-    );
+    const fields = { count, all: rules.length, interface: interfaceName };
+    const message = "only {count} of {all} exclusive rules of {interface} are: the kernel's filter is full";
+    this.#log(message, "warning", fields);
   }
 
   #end(index: number, interfaceName: string): void {
@@ -84,7 +86,8 @@ export class ExclusiveSet implements Disposable {
     try {
       this.#owner!.end(index);
     } catch (error) {
-      this.#log(`the exclusive filter of ${interfaceName} stays behind: ${messageOf(error)}`, "error");
+      const fields = { interface: interfaceName, reason: messageOf(error) };
+      this.#log("the exclusive filter of {interface} stays behind: {reason}", "error", fields);
     }
   }
 

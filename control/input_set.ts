@@ -75,10 +75,8 @@ export class InputSet implements Disposable {
   filter(input: Input, rules: PackedRules): void {
     const isExact = input.sockets.map((socket) => socket.filter(input.index, rules)).every((exact) => exact);
     if (!isExact) {
-      this.#log(
-        `the kernel filter of ${input.interfaceName} lets more through than the rules need: too many groups`,
-        "warning",
-      );
+      const message = "the kernel filter of {interface} lets more through than the rules need: too many groups";
+      this.#log(message, "warning", { interface: input.interfaceName });
     }
   }
 

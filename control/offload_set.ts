@@ -42,7 +42,8 @@ export class OffloadSet {
     } catch (error) {
       // An interface that has gone took its settings along.
       const isGone = error instanceof NativeError && error.code === "ENODEV";
-      if (!isGone) this.#log(`receive offload is not as it should be: ${messageOf(error)}`, "warning");
+      const message = "receive offload is not as it should be: {reason}";
+      if (!isGone) this.#log(message, "warning", { reason: messageOf(error) });
       return false;
     }
   }

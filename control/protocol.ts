@@ -7,6 +7,7 @@
 import { quote } from "./check.ts";
 import { ControlError, type ErrorCode, messageOf } from "./error.ts";
 import type { EventFilter, EventKind } from "./event.ts";
+import type { LogLevels } from "./log_level.ts";
 import type { InterfaceStatus, RuleSpec, RuleStatus, Stats, WorkerStatus } from "./model.ts";
 
 /** Bytes in one request line, its newline not counted: a rule of 1024 outputs takes less than a tenth of it. */
@@ -29,6 +30,7 @@ export interface Methods {
   "stats.get": { params: Nothing; result: Stats };
   "worker.list": { params: Nothing; result: { readonly workers: readonly WorkerStatus[] } };
   "interface.list": { params: Nothing; result: { readonly interfaces: readonly InterfaceStatus[] } };
+  "log.level": { params: { readonly levels?: Partial<LogLevels> }; result: { readonly levels: LogLevels } };
   "event.subscribe": { params: EventFilter; result: { readonly kinds: readonly EventKind[] } };
   "ping": { params: Nothing; result: { readonly pid: number; readonly uptime_ms: number } };
   "version": { params: Nothing; result: { readonly version: string; readonly abi: number; readonly protocol: number } };
@@ -55,18 +57,19 @@ export type MethodTable = {
   ) => Methods[Name]["result"] | Promise<Methods[Name]["result"]>;
 };
 
-/** Whether a method changes anything, which not every client may. */
-export const IS_CHANGE: Readonly<Record<MethodName, boolean>> = {
-  "rule.add": true,
-  "rule.remove": true,
-  "rule.list": false,
-  "rule.get": false,
-  "stats.get": false,
-  "worker.list": false,
-  "interface.list": false,
-  "event.subscribe": false,
-  "ping": false,
-  "version": false,
+/** Whether a request changes anything, which not every client may. */
+export const IS_CHANGE: Readonly<Record<MethodName, (params: unknown) => boolean>> = {
+  "rule.add": () => true,
+  "rule.remove": () => true,
+  "rule.list": () => false,
+  "rule.get": () => false,
+  "stats.get": () => false,
+  "worker.list": () => false,
+  "interface.list": () => false,
+  "log.level": (params) => typeof params === "object" && params !== null && "levels" in params,
+  "event.subscribe": () => false,
+  "ping": () => false,
+  "version": () => false,
 };
 
 /** A request id: what the client chose, or `null` in an answer to something that had none that could be read. */

@@ -20,7 +20,7 @@ import type { EventHub } from "./event_hub.ts";
 import { ExclusiveSet } from "./exclusive_set.ts";
 import { InputSet } from "./input_set.ts";
 import type { Input } from "./input_set.ts";
-import type { Log } from "./log.ts";
+import type { Logs } from "./log.ts";
 import type { Drops, InterfaceStatus, Rule, RuleInput, RuleOutput, Stats, WorkerStatus } from "./model.ts";
 import { interfaceNews, labelOf } from "./news.ts";
 import { OffloadSet } from "./offload_set.ts";
@@ -65,7 +65,7 @@ export interface RelayOptions {
   /** How the workers trade latency against work. */
   readonly profile: Profile;
   /** Told what happens beside requests: workers that end, interfaces that come. */
-  readonly log: Log;
+  readonly logs: Logs;
   readonly events: EventHub;
 }
 
@@ -104,9 +104,9 @@ export class Relay implements Engine {
     this.#options = options;
     this.#poller = poller;
     this.#pool = pool;
-    const offload = new OffloadSet(options.receiveOffload, options.log);
-    this.#inputs = new InputSet(options.ringSlots, pages, offload, options.log);
-    this.#exclusive = new ExclusiveSet(options.log);
+    const offload = new OffloadSet(options.receiveOffload, options.logs.interface);
+    this.#inputs = new InputSet(options.ringSlots, pages, offload, options.logs.interface);
+    this.#exclusive = new ExclusiveSet(options.logs.interface);
     this.#exclusive.sweep(listInterfaces());
     this.#absorbers = new AbsorberSet({ isWanted: options.absorb });
     this.#counters = new Counters(pages);
@@ -125,12 +125,14 @@ export class Relay implements Engine {
     if (!hasCapability(CAP_NET_RAW)) {
       throw new NativeError("EPERM", "Cannot open packet sockets: this process lacks CAP_NET_RAW");
     }
-    const { log, events, profile } = options;
+    const { logs, events, profile } = options;
     const cores = chooseCores(options.workers, availableCores(), options.cores);
     raiseFilesLimit();
     await using undo = new AsyncDisposableStack();
     const poller = undo.use(new Poller());
-    const pool = undo.use(await WorkerPool.open({ poller, log, events, cores, profile, identity: workerIdentity() }));
+    const pool = undo.use(
+      await WorkerPool.open({ poller, log: logs.worker, events, cores, profile, identity: workerIdentity() }),
+    );
     undo.move();
     return new Relay(options, poller, pool);
   }
@@ -202,7 +204,9 @@ export class Relay implements Engine {
     this.#inOrder(() => {
       this.#isRefreshDue = false;
       return this.#refresh();
-    }).catch((error) => this.#options.log(`interfaces have changed, but ${messageOf(error)}`, "error"));
+    }).catch((error) => {
+      this.#options.logs.interface("interfaces have changed, but {reason}", "error", { reason: messageOf(error) });
+    });
   }
 
   #tellInterfaces(): void {
@@ -217,7 +221,8 @@ export class Relay implements Engine {
     for (const { rule, state, waiting_for } of this.#placed.values()) {
       const was = before.get(rule.id)!.waiting_for.join(", "), is = waiting_for.join(", ");
       if (was === is) continue;
-      this.#options.log(`rule ${rule.id} is ${state}${is === "" ? "" : `, waiting for ${is}`}`);
+      const message = is === "" ? "rule {id} is {state}" : "rule {id} is {state}, waiting for {waiting_for}";
+      this.#options.logs.rule(message, "info", { id: rule.id, state, waiting_for });
       this.#options.events.emit({ kind: "rule", type: "state", ...labelOf(rule), state, waiting_for });
     }
   }

@@ -4,10 +4,9 @@
  * @module
  */
 import { Connection } from "./connection.ts";
-import { answerLine } from "./dispatch.ts";
+import { answerLine, type ServerLogs } from "./dispatch.ts";
 import { ControlError, messageOf } from "./error.ts";
 import type { Guest, Listener } from "./listener.ts";
-import type { Log } from "./log.ts";
 import type { MethodTable } from "./protocol.ts";
 
 /** Clients connected at a time. */
@@ -23,17 +22,17 @@ const ACCEPT_PAUSE_MS = 100;
 export class Server implements AsyncDisposable {
   readonly #listener: Listener;
   readonly #methods: MethodTable;
-  readonly #log: Log;
+  readonly #logs: ServerLogs;
   readonly #connections = new Set<Connection>();
   readonly #tasks = new Set<Promise<void>>();
   readonly #accepting: Promise<void>;
   #rejectedCount = 0;
 
   /** Starts serving; owns the listener from now on. */
-  constructor(listener: Listener, methods: MethodTable, log: Log) {
+  constructor(listener: Listener, methods: MethodTable, logs: ServerLogs) {
     this.#listener = listener;
     this.#methods = methods;
-    this.#log = log;
+    this.#logs = logs;
     this.#accepting = this.#accept();
   }
 
@@ -52,7 +51,7 @@ export class Server implements AsyncDisposable {
         if (guest === null) return;
         this.#welcome(guest);
       } catch (error) {
-        this.#log(`Cannot take in a client: ${messageOf(error)}`, "warning");
+        this.#logs.control(messageOf(error), "warning");
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
       }
     }
@@ -61,7 +60,7 @@ export class Server implements AsyncDisposable {
   #welcome({ stream, caller }: Guest): void {
     const connection = new Connection(
       stream,
-      (line, session) => answerLine(line, this.#methods, this.#log, caller, session),
+      (line, session) => answerLine(line, this.#methods, this.#logs, caller, session),
     );
     if (this.#connections.size >= CLIENTS_MAX) {
       if (this.#rejectedCount >= REJECTED_MAX) return stream.close();

@@ -22,7 +22,7 @@ export function stopSignal(log: Log): StopSignal {
   const handlers = signals.map((signal) => {
     const handle = (): void => {
       if (++count > 1) Deno.exit(STATUS[signal]);
-      log(`${signal}: stopping`);
+      log("{signal}: stopping", "info", { signal });
       resolve();
     };
     Deno.addSignalListener(signal, handle);

@@ -9,7 +9,8 @@ import { DropWatch } from "./drop_watch.ts";
 import type { Engine } from "./engine.ts";
 import { ControlError, messageOf } from "./error.ts";
 import type { EventHub } from "./event_hub.ts";
-import type { Log } from "./log.ts";
+import type { Log, Logger } from "./log.ts";
+import { takeLogLevels } from "./log_level.ts";
 import type { Drops, Rule, RuleSpec, RuleStatus } from "./model.ts";
 import { ruleNews } from "./news.ts";
 import type { MethodTable } from "./protocol.ts";
@@ -22,7 +23,7 @@ import { PROTOCOL_VERSION, VERSION } from "./version.ts";
 /** What a supervisor is made of. */
 export interface SupervisorOptions {
   readonly engine: Engine;
-  readonly log: Log;
+  readonly logger: Pick<Logger, "logs" | "levels" | "setLevels">;
   /** Where what happens is told; `event.subscribe` lets clients listen. */
   readonly events: EventHub;
   /** The number of the boundary between TypeScript and C that was loaded. */
@@ -54,9 +55,9 @@ export class Supervisor {
   /** What the control socket serves. */
   readonly methods: MethodTable;
 
-  constructor({ engine, log, events, abi }: SupervisorOptions) {
+  constructor({ engine, logger, events, abi }: SupervisorOptions) {
     this.#engine = engine;
-    this.#log = log;
+    this.#log = logger.logs.rule;
     this.#events = events;
     const read = (): Drops => engine.drops(), advise = (reason: string): string => engine.advice(reason);
     events.feed("drop", () => new DropWatch({ read, advise, tell: (event) => events.emit(event) }));
@@ -68,6 +69,10 @@ export class Supervisor {
       "stats.get": withoutParams(() => this.#engine.stats()),
       "worker.list": withoutParams(() => ({ workers: this.#engine.workers() })),
       "interface.list": withoutParams(() => ({ interfaces: this.#engine.interfaces() })),
+      "log.level": (params) => {
+        logger.setLevels(takeLogLevels(params));
+        return { levels: logger.levels };
+      },
       "event.subscribe": (params, session) => subscribe(events, params, session),
       "ping": withoutParams(() => ({ pid: Deno.pid, uptime_ms: Math.floor(performance.now() - this.#startedMs) })),
       "version": withoutParams(() => ({ version: VERSION, abi, protocol: PROTOCOL_VERSION })),
@@ -120,8 +125,11 @@ export class Supervisor {
     this.#adopt(rules);
     for (const one of accepted) {
       const status = this.#status(rules.get(idOf(one)));
-      const waiting = status.waiting_for.length === 0 ? "" : `, waiting for ${status.waiting_for.join(", ")}`;
-      this.#log(`rule ${status.id} added, ${status.state}${waiting}`);
+      const { id, state, waiting_for } = status;
+      const message = waiting_for.length === 0
+        ? "rule {id} added, {state}"
+        : "rule {id} added, {state}, waiting for {waiting_for}";
+      this.#log(message, "debug", { id, state, waiting_for });
       one.resolve(status);
     }
   }
@@ -142,7 +150,7 @@ export class Supervisor {
         this.#leaving = null;
       }
       this.#adopt(rules);
-      this.#log(`rule ${id} removed`);
+      this.#log("rule {id} removed", "debug", { id });
       return { id };
     });
   }
@@ -163,9 +171,9 @@ export class Supervisor {
   }
 
   #failure(what: string, error: unknown): ControlError {
-    const message = `Cannot ${what}: ${messageOf(error)}`;
-    this.#log(message, "error");
-    return new ControlError("failed", message);
+    const reason = messageOf(error);
+    this.#log("Cannot {what}: {reason}", "error", { what, reason });
+    return new ControlError("failed", `Cannot ${what}: ${reason}`);
   }
 
   #status(rule: Rule): RuleStatus {

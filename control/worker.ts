@@ -11,6 +11,7 @@ import type { Poller } from "../ffi/poller.ts";
 import { StatsPage } from "../ffi/stats_page.ts";
 import type { InputSocket } from "../ffi/sockets.ts";
 import { WorkerProcess } from "../ffi/worker_process.ts";
+import { messageOf } from "./error.ts";
 import type { EventHub } from "./event_hub.ts";
 import type { Log } from "./log.ts";
 import type { WorkerState } from "./model.ts";
@@ -133,7 +134,7 @@ export class Worker implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof NativeError)) throw error;
       // EPIPE: it is dead already, and will be reaped.
-      if (error.code !== "EPIPE") this.#options.log(`worker ${this.index} is ended: ${error.message}`, "error");
+      if (error.code !== "EPIPE") this.#report("worker {index} is ended: {reason}", error.message);
       this.#life.process.kill();
     }
   }
@@ -142,7 +143,8 @@ export class Worker implements AsyncDisposable {
   checkHeartbeat(): void {
     const heartbeat = this.page.worker("heartbeat_ns");
     if (this.#life !== undefined && this.#state === "running" && heartbeat === this.#heartbeat) {
-      this.#options.log(`worker ${this.index} (pid ${this.pid}) does not answer and is ended`, "error");
+      const fields = { index: this.index, pid: this.#life.process.pid };
+      this.#options.log("worker {index} (pid {pid}) does not answer and is ended", "error", fields);
       this.#life.process.kill();
     }
     this.#heartbeat = heartbeat;
@@ -164,7 +166,7 @@ export class Worker implements AsyncDisposable {
         this.#options.onChange();
       } else if (message.type === "failed") {
         this.#failure = new NativeError(message.code, message.text);
-        this.#options.log(`worker ${this.index} failed: ${message.text}`, "error");
+        this.#report("worker {index} failed: {reason}", message.text);
       }
     }
   }
@@ -186,15 +188,12 @@ export class Worker implements AsyncDisposable {
     this.#ended.resolve();
     this.#state = "backoff";
     if (!this.#isStopping) {
-      const { pid } = life.process;
-      events.emit({ kind: "worker", type: "ended", index: this.index, pid, status: describeStatus(status) });
+      const { pid } = life.process, ended = { index: this.index, pid, status: describeStatus(status) };
+      events.emit({ kind: "worker", type: "ended", ...ended });
       const isShort = performance.now() - (life.forwardingSinceMs ?? Infinity) < SHORT_LIFE_MS;
       this.#backoffMs = isShort ? Math.min(BACKOFF_MAX_MS, Math.max(BACKOFF_FIRST_MS, this.#backoffMs * 2)) : 0;
-      log(
-        `worker ${this.index} (pid ${pid}) ended with ${describeStatus(status)}; ` +
-          `starting again in ${this.#backoffMs} ms`,
-        "warning",
-      );
+      const message = "worker {index} (pid {pid}) ended with {status}; starting again in {wait_ms} ms";
+      log(message, "warning", { ...ended, wait_ms: this.#backoffMs });
       this.#restartTimer = setTimeout(() => this.#restart(), this.#backoffMs);
     }
     onChange();
@@ -207,9 +206,14 @@ export class Worker implements AsyncDisposable {
       this.start();
     } catch (error) {
       this.#backoffMs = Math.min(BACKOFF_MAX_MS, Math.max(BACKOFF_FIRST_MS, this.#backoffMs * 2));
-      this.#options.log(`${(error as Error).message}; trying again in ${this.#backoffMs} ms`, "error");
+      const reason = `${messageOf(error)}; trying again in ${this.#backoffMs} ms`;
+      this.#report("worker {index} is not started: {reason}", reason);
       this.#restartTimer = setTimeout(() => this.#restart(), this.#backoffMs);
     }
+  }
+
+  #report(message: string, reason: string): void {
+    this.#options.log(message, "error", { index: this.index, reason });
   }
 
   /** Lets the process drain and end; one that takes longer than `patienceMs` is killed. Its counters stay readable. */

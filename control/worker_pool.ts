@@ -142,7 +142,7 @@ export class WorkerPool implements AsyncDisposable {
       if (this.workers.every(isDone)) resolve();
     };
     const timer = setTimeout(() => {
-      this.#log(`not every worker has acknowledged generation ${this.#generation}`, "error");
+      this.#log("not every worker has acknowledged generation {generation}", "error", { generation: this.#generation });
       resolve();
     }, ACKNOWLEDGE_PATIENCE_MS);
     this.#onChange();

@@ -12,6 +12,7 @@ import { events } from "./events.ts";
 import { makeHelp } from "./help.ts";
 import { interfaces } from "./interfaces.ts";
 import { list } from "./list.ts";
+import { logLevel } from "./log_level.ts";
 import { gen, sink } from "./native.ts";
 import { ping } from "./ping.ts";
 import { remove } from "./remove.ts";
@@ -29,6 +30,7 @@ const OTHERS: readonly Command[] = [
   workers,
   interfaces,
   events,
+  logLevel,
   ping,
   gen,
   sink,

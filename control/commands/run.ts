@@ -7,7 +7,8 @@
 import { explainOpenFailure } from "../advice.ts";
 import { type Arguments, type Command, readArguments, SOCKET_OPTION, type Surroundings } from "../command.ts";
 import { UsageError } from "../error.ts";
-import { makeLog } from "../log.ts";
+import { isJournalStream, isLogFormat, LOG_FORMATS, type LogFormat, Logger } from "../log.ts";
+import { type LogLevels, parseLogLevels } from "../log_level.ts";
 import { parseCores, parseWhole } from "../number.ts";
 import { isProfileName, PAUSE_US_MAX, type Profile, PROFILES, SEGMENTS_MAX } from "../profile.ts";
 import { EXPECTED, isInterfaceName } from "../rule.ts";
@@ -28,7 +29,7 @@ const RING_SLOTS_MAX = 1 << 18;
 export const run: Command = {
   name: "run",
   usage:
-    "mcr run [--workers N|auto] [--cores LIST] [--profile NAME] [--ttl N] [--ring-slots N] [--receive-offload IFACE[,...]] [--absorb on|off] [--socket-mode MODE] [--socket-group GROUP] [--socket PATH]",
+    "mcr run [--workers N|auto] [--cores LIST] [--profile NAME] [--ttl N] [--ring-slots N] [--receive-offload IFACE[,...]] [--absorb on|off] [--socket-mode MODE] [--socket-group GROUP] [--log-format text|json] [--log-level [AREA=]LEVEL[,...]] [--socket PATH]",
   summary: "Run the relay: the supervisor and its workers",
   details: `Stays in the foreground and logs to standard error. It takes commands as soon
 as it has printed "mcr: ready on PATH, N worker(s)". SIGTERM or SIGINT ends it
@@ -85,6 +86,12 @@ in good order, a second one at once. It needs CAP_NET_RAW and CAP_NET_ADMIN.`,
       value: "GROUP",
       help: "group of it, by name or number, which may then change rules (default: mcr if there is one)",
     },
+    { name: "log-format", value: "text|json", help: "how the log is written (default: text)" },
+    {
+      name: "log-level",
+      value: "[AREA=]LEVEL[,...]",
+      help: "lowest level that is logged: debug, info (default), warning or error; of one area, or of all",
+    },
     SOCKET_OPTION,
   ],
 
@@ -105,11 +112,13 @@ interface RunOptions {
   readonly receiveOffload: readonly string[];
   readonly absorb: boolean;
   readonly access: SocketAccess;
+  readonly log: { readonly format: LogFormat; readonly levels: Partial<LogLevels> };
 }
 
 async function supervise(options: RunOptions, path: string, { notice }: Surroundings): Promise<void> {
-  const log = makeLog(notice);
-  using stop = stopSignal(log);
+  using logger = new Logger({ write: notice, isJournal: isJournalStream(), ...options.log });
+  const { logs } = logger;
+  using stop = stopSignal(logs.supervisor);
   const [{ Endpoint }, { EventHub }, { Server }, { Supervisor }, { Relay }, { nativeVersion }] = await Promise.all([
     import("../endpoint.ts"),
     import("../event_hub.ts"),
@@ -121,10 +130,10 @@ async function supervise(options: RunOptions, path: string, { notice }: Surround
   // The claim comes first: of two supervisors that start together one goes no further. It is given up last.
   using endpoint = await Endpoint.claim(path);
   const events = new EventHub();
-  await using relay = await Relay.open({ ...options, log, events }).catch(explainOpenFailure);
-  const supervisor = new Supervisor({ engine: relay, log, events, abi: nativeVersion().abi });
-  await using _server = new Server(endpoint.listen(options.access, log), supervisor.methods, log);
-  log(`ready on ${path}, ${relay.workers().length} worker(s)`);
+  await using relay = await Relay.open({ ...options, logs, events }).catch(explainOpenFailure);
+  const supervisor = new Supervisor({ engine: relay, logger, events, abi: nativeVersion().abi });
+  await using _server = new Server(endpoint.listen(options.access, logs.control), supervisor.methods, logs);
+  logs.supervisor("ready on {path}, {workers} worker(s)", "info", { path, workers: relay.workers().length });
   await stop.received;
 }
 
@@ -139,6 +148,7 @@ function readOptions(given: Arguments): RunOptions {
     receiveOffload: readInterfaces(given, "receive-offload"),
     absorb: readSwitch(given, "absorb"),
     access: readAccess(given),
+    log: readLog(given),
   };
 }
 
@@ -174,6 +184,14 @@ function readAccess(given: Arguments): SocketAccess {
     ...(group === undefined
       ? {}
       : { group: parseSocketGroup(group) ?? refuse("socket-group", group, EXPECTED_ACCESS.group) }),
+  };
+}
+
+function readLog(given: Arguments): RunOptions["log"] {
+  const format = given.one("log-format") ?? "text", levels = given.one("log-level");
+  return {
+    format: isLogFormat(format) ? format : refuse("log-format", format, LOG_FORMATS.join(" or ")),
+    levels: levels === undefined ? {} : parseLogLevels(levels, "--log-level"),
   };
 }
 

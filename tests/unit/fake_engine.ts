@@ -8,6 +8,8 @@ import { type Client, connect } from "../../control/client.ts";
 import { Endpoint } from "../../control/endpoint.ts";
 import type { Engine, RulePlacement } from "../../control/engine.ts";
 import { readLines } from "../../control/lines.ts";
+import { type Log, type Logger, type Logs, renderMessage } from "../../control/log.ts";
+import { AREAS, levelsOf } from "../../control/log_level.ts";
 import { EventHub } from "../../control/event_hub.ts";
 import type { Drops, InterfaceStatus, Rule, Stats, WorkerStatus } from "../../control/model.ts";
 import { Server } from "../../control/server.ts";
@@ -104,6 +106,18 @@ export class FakeEngine implements Engine {
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
+/** What a supervisor logs with: keeps every message, whatever its level, and knows levels. */
+export function memoryLogger(lines: string[]): Pick<Logger, "logs" | "levels" | "setLevels"> {
+  const log: Log = (message, _level, fields) => void lines.push(renderMessage(message, fields));
+  return {
+    logs: Object.fromEntries(AREAS.map((area) => [area, log])) as Logs,
+    levels: levelsOf("info"),
+    setLevels(levels): void {
+      Object.assign(this.levels, levels);
+    },
+  };
+}
+
 /** A supervisor behind a real socket in a directory of its own. */
 export class TestSupervisor implements AsyncDisposable {
   readonly engine = new FakeEngine();
@@ -115,12 +129,12 @@ export class TestSupervisor implements AsyncDisposable {
   readonly #server: Server;
 
   private constructor(directory: string, endpoint: Endpoint) {
-    const log = (line: string): void => void this.log.push(line);
-    const supervisor = new Supervisor({ engine: this.engine, log, events: this.events, abi: 1 });
+    const logger = memoryLogger(this.log), { logs } = logger;
+    const supervisor = new Supervisor({ engine: this.engine, logger, events: this.events, abi: 1 });
     this.path = endpoint.path;
     this.#directory = directory;
     this.#endpoint = endpoint;
-    this.#server = new Server(endpoint.listen({}, log), supervisor.methods, log);
+    this.#server = new Server(endpoint.listen({}, logs.control), supervisor.methods, logs);
   }
 
   static async start(): Promise<TestSupervisor> {

@@ -1,10 +1,11 @@
 import { deepStrictEqual, equal, match } from "node:assert/strict";
 import { answerLine, type Asker } from "../../control/dispatch.ts";
 import { ControlError, type ErrorCode } from "../../control/error.ts";
-import type { Reply } from "./fake_engine.ts";
+import { memoryLogger, type Reply } from "./fake_engine.ts";
 import { formatError, formatResult, type MethodTable, parseReply, RPC_NUMBERS } from "../../control/protocol.ts";
 
 const log: string[] = [];
+const { logs } = memoryLogger(log);
 
 /** Just enough methods: `ping` answers at once, `rule.remove` later, `rule.get` has a fault. */
 const METHODS = {
@@ -17,12 +18,12 @@ const METHODS = {
 } as unknown as MethodTable;
 
 /** A client that may do anything. */
-const ROOT: Asker = { mayChange: true, toString: () => "uid 0 pid 1 (test)" };
+const ROOT: Asker = { mayChange: true, identity: { uid: 0, pid: 1, command: "test" } };
 
 /** The answer to a line, as JSON. */
 async function answer(line: string | Uint8Array): Promise<unknown> {
   const bytes = typeof line === "string" ? new TextEncoder().encode(line) : line;
-  const reply = await answerLine(bytes, METHODS, (text) => log.push(text), ROOT);
+  const reply = await answerLine(bytes, METHODS, logs, ROOT);
   return reply === null ? null : JSON.parse(reply);
 }
 
@@ -46,7 +47,7 @@ Deno.test("answerLine() does not answer notifications, whatever comes of them", 
 
 Deno.test("answerLine() answers what needs no waiting at once", () => {
   const line = new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"ping"}');
-  equal(typeof answerLine(line, METHODS, () => {}, ROOT), "string");
+  equal(typeof answerLine(line, METHODS, logs, ROOT), "string");
 });
 
 const BAD_LINES: readonly [what: string, line: string | Uint8Array, number: number, id: unknown, message: RegExp][] = [
@@ -106,19 +107,19 @@ Deno.test("every error code has a number of its own", () => {
 });
 
 Deno.test("answerLine() lets who may not change look, and notes each change with its asker and its result", async () => {
-  const guest: Asker = { mayChange: false, toString: () => "uid 7 pid 8 (x)" };
+  const guest: Asker = { mayChange: false, identity: { uid: 7, pid: 8, command: "x" } };
   const noted: string[] = [];
   const ask = async (asker: Asker, method: string, params = {}): Promise<unknown> => {
     const line = new TextEncoder().encode(JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }));
-    return JSON.parse((await answerLine(line, METHODS, (text) => noted.push(text), asker))!).error?.data.code;
+    return JSON.parse((await answerLine(line, METHODS, memoryLogger(noted).logs, asker))!).error?.data.code;
   };
   deepStrictEqual([await ask(guest, "ping"), await ask(guest, "rule.remove", { id: "a" })], [undefined, "forbidden"]);
   deepStrictEqual([await ask(ROOT, "rule.remove", { id: "b" }), await ask(ROOT, "rule.list")], [undefined, "limit"]);
   await ask(ROOT, "rule.remove", { id: "x".repeat(2000) });
   match(
     noted[0]!,
-    /^audit: uid 7 pid 8 \(x\) rule\.remove \{"id":"a"\}: Cannot call "rule\.remove": this user may look/,
+    /^uid 7 pid 8 \(x\) rule\.remove \{"id":"a"\}: Cannot call "rule\.remove": this user may look/,
   );
-  deepStrictEqual(noted[1], 'audit: uid 0 pid 1 (test) rule.remove {"id":"b"}: done');
+  deepStrictEqual(noted[1], 'uid 0 pid 1 (test) rule.remove {"id":"b"}: done');
   deepStrictEqual([noted.length, noted[2]!.length < 1100], [3, true]);
 });

@@ -4,7 +4,7 @@ import type { RuleSpec } from "../../control/model.ts";
 import { parseOutput } from "../../control/rule_word.ts";
 import { Supervisor } from "../../control/supervisor.ts";
 import { PROTOCOL_VERSION, VERSION } from "../../control/version.ts";
-import { FakeEngine } from "./fake_engine.ts";
+import { FakeEngine, memoryLogger } from "./fake_engine.ts";
 
 const A = "239.1.1.1:1:eth0";
 const B = "239.1.1.1:2:eth0";
@@ -16,7 +16,7 @@ function rule(input: string, output: string, name?: string): RuleSpec {
 function setUp(): { engine: FakeEngine; methods: Supervisor["methods"]; log: string[] } {
   const engine = new FakeEngine();
   const log: string[] = [];
-  const { methods } = new Supervisor({ engine, log: (line) => log.push(line), events: new EventHub(), abi: 7 });
+  const { methods } = new Supervisor({ engine, logger: memoryLogger(log), events: new EventHub(), abi: 7 });
   return { engine, methods, log };
 }
 
