@@ -43,24 +43,35 @@ const library_sources: []const []const u8 = &.{
 
 /// What only mcr-native has, and the unit tests; its main() is in main.c.
 const native_sources: []const []const u8 = &.{
+    "address.c",
+    "frame.c",
     "gen.c",
     "gen_options.c",
+    "gen_report.c",
+    "gen_sizes.c",
+    "gen_socket.c",
     "histogram.c",
     "image.c",
     "launch.c",
     "options.c",
+    "seen.c",
     "sink.c",
+    "sink_counters.c",
     "sink_options.c",
+    "sink_report.c",
+    "sink_socket.c",
     "traffic.c",
     "unpack.c",
 };
 
 /// In tests/unit/; main.c there calls them.
 const test_sources: []const []const u8 = &.{
+    "address_test.c",
     "channel_test.c",
     "egress_test.c",
     "egress_world.c",
     "filter_test.c",
+    "frame_test.c",
     "main.c",
     "model.c",
     "packet_ring_test.c",
@@ -69,6 +80,7 @@ const test_sources: []const []const u8 = &.{
     "relay_world.c",
     "route_test.c",
     "sandbox_test.c",
+    "seen_test.c",
     "stats_test.c",
     "traffic_test.c",
     "uring_test.c",

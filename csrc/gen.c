@@ -1,15 +1,15 @@
 /*
- * `mcr gen`: paces and sends. A flow has a connected socket of its own, so that the kernel looks
+ * `mcr gen`: paces and sends. By sockets, a flow has a connected socket of its own, so that the kernel looks
  * up its route once and so that each flow has a source port, as real senders do; above
  * FLOW_SOCKETS_MAX flows they share one unconnected socket, for descriptors are a limited good.
  *
  * The unit of sending is a run: consecutive datagrams of one flow, in one call. Payloads are
  * never assembled: the kernel gathers each from its header and a slice of the filling table.
+ * What no socket would send leaves as whole frames, one datagram a run.
  * A sequence number is used up, and the digest moves on, when the kernel has taken the datagram.
  */
 #include "gen.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/udp.h>
 #include <poll.h>
@@ -23,28 +23,15 @@
 #include <unistd.h>
 
 #include "base.h"
-#include "mcr.h"
+#include "gen_report.h"
+#include "gen_socket.h"
 
 #define FLOW_SOCKETS_MAX 1024u
 #define RUN_MAX 64u /* segments of one UDP_SEGMENT send; kernels before 6.9 take no more */
 #define GSO_RATE_MIN 100000u /* below this single sends keep up, and look like single senders */
-#define SEND_BUFFER_BYTES (8 << 20)
 #define SPIN_NS 10000u /* what waking from a sleep costs; the rest of the wait is spun */
 #define CATCH_UP_NS 10000000u /* a longer lag is not made up for: it would be a burst */
 #define RETRY_NS 1000000u
-#define ERRORS_MAX 16u
-
-struct gen_flow {
-	struct sockaddr_in to;
-	int fd;
-	uint64_t sequence; /* of the next datagram */
-	uint64_t digest;
-};
-
-struct gen_error {
-	int32_t number;
-	uint64_t count;
-};
 
 /* One run on its way: everything that a call needs, for every datagram of it. */
 struct run {
@@ -61,22 +48,16 @@ struct run {
 
 struct gen {
 	struct mcr_gen_options options;
-	struct gen_flow *flows;
+	struct mcr_gen_result result;
+	struct mcr_gen_framer *framer; /* NULL: by sockets */
 	uint32_t flow_index; /* whose turn it is */
 	uint32_t turn; /* datagrams of each flow in this round over all of them */
 	uint32_t turn_left; /* datagrams until the next flow's turn */
 	uint32_t run_max;
-	bool is_shared; /* all flows use flows[0].fd */
-	bool gso;
-	uint64_t stream;
+	bool is_shared; /* all flows use the descriptor of the first */
 	uint64_t limit; /* datagrams to send */
-	uint64_t sent;
-	uint64_t bytes;
-	uint64_t waits; /* times that a full socket made gen wait */
 	uint64_t start_ns;
 	uint64_t end_ns; /* no sending after it */
-	uint64_t elapsed_ns;
-	struct gen_error errors[ERRORS_MAX];
 	struct run run;
 	struct mcr_filling filling;
 };
@@ -91,73 +72,25 @@ static void sleep_until(uint64_t time_ns)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
-static int open_socket(struct gen *gen, const struct sockaddr_in *to, int *opened)
-{
-	const struct mcr_gen_options *options = &gen->options;
-	const struct ip_mreqn from = {
-		.imr_address = options->interface.address,
-		.imr_ifindex = (int)options->interface.index,
-	};
-	const uint32_t unicast_index = htonl(options->interface.index);
-	const struct sockaddr_in source = {
-		.sin_family = AF_INET,
-		.sin_addr = options->interface.address,
-		.sin_port = htons(options->source_port),
-	};
-	const int on = 1, ttl = options->ttl, unicast_ttl = ttl ? ttl : 1;
-	const int buffer = SEND_BUFFER_BYTES;
-	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return mcr_failure("gen", "Cannot open a socket: %s", strerror(errno));
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof(buffer)) < 0)
-		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
-	/* IP_RECVERR: without it the kernel hides that a queue of the device was full. */
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	    setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &from, sizeof(from)) < 0 ||
-	    setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof(ttl)) < 0 ||
-	    setsockopt(fd, IPPROTO_IP, IP_TTL, &unicast_ttl, sizeof(unicast_ttl)) < 0 ||
-	    setsockopt(fd, IPPROTO_IP, IP_UNICAST_IF, &unicast_index, sizeof(unicast_index)) < 0 ||
-	    setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)) < 0) {
-		mcr_failure("gen", "Cannot set up a socket to send on \"%s\": %s",
-			    options->interface.name, strerror(errno));
-		goto failed;
-	}
-	if (bind(fd, (const struct sockaddr *)&source, sizeof(source)) < 0) {
-		mcr_failure("gen", "Cannot send from port %u of \"%s\": %s", options->source_port,
-			    options->interface.name, strerror(errno));
-		goto failed;
-	}
-	if (!gen->is_shared && connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0) {
-		mcr_failure("gen", "Cannot send on \"%s\" to %s: %s", options->interface.name,
-			    inet_ntoa(to->sin_addr), strerror(errno));
-		goto failed;
-	}
-	*opened = fd;
-	return MCR_EXIT_DONE;
-
-failed:
-	close(fd);
-	return MCR_EXIT_FAILED;
-}
-
 static int open_flows(struct gen *gen)
 {
 	const struct mcr_gen_options *options = &gen->options;
 
-	gen->is_shared = options->flows > FLOW_SOCKETS_MAX;
+	gen->is_shared = options->flows > FLOW_SOCKETS_MAX || options->by_frames;
 	mcr_raise_file_limit();
+	if (options->by_frames && mcr_gen_framer_new(options, &gen->framer) != MCR_EXIT_DONE)
+		return MCR_EXIT_FAILED;
 	for (uint32_t i = 0; i < options->flows; i++) {
-		struct gen_flow *flow = &gen->flows[i];
+		const struct mcr_address to = mcr_flow_address(&options->range, i);
+		struct mcr_gen_flow *flow = &gen->result.flows[i];
 
-		flow->to = mcr_flow_address(options->group, options->port, options->flows_by_port,
-					    i);
+		flow->to = mcr_endpoint_make(&to, mcr_flow_port(&options->range, i), options->interface.index);
 		flow->digest = MCR_DIGEST_START;
-		if (gen->is_shared && i > 0) {
-			flow->fd = gen->flows[0].fd;
-			continue;
-		}
-		if (open_socket(gen, &flow->to, &flow->fd) != MCR_EXIT_DONE)
+		if (gen->framer)
+			flow->fd = gen->framer->fd;
+		else if (gen->is_shared && i > 0)
+			flow->fd = gen->result.flows[0].fd;
+		else if (mcr_gen_socket_open(options, gen->is_shared ? NULL : &flow->to, &flow->fd) != MCR_EXIT_DONE)
 			return MCR_EXIT_FAILED;
 	}
 	return MCR_EXIT_DONE;
@@ -165,8 +98,8 @@ static int open_flows(struct gen *gen)
 
 static void count_error(struct gen *gen, int32_t number)
 {
-	for (uint32_t i = 0; i < ERRORS_MAX; i++) {
-		struct gen_error *error = &gen->errors[i];
+	for (uint32_t i = 0; i < MCR_GEN_ERRORS_MAX; i++) {
+		struct mcr_gen_error *error = &gen->result.errors[i];
 
 		if (error->count && error->number != number)
 			continue;
@@ -176,26 +109,31 @@ static void count_error(struct gen *gen, int32_t number)
 	}
 }
 
-/* Lay out @count datagrams of @flow: all but their send times. */
-static void prepare_run(struct gen *gen, uint32_t flow_index, uint32_t count)
+/* Whether the next datagram of a flow is to have the fault. */
+static bool is_next_broken(const struct mcr_gen_options *options, const struct mcr_gen_flow *flow)
+{
+	return options->fault != MCR_FAULT_NONE && (flow->sequence + flow->broken + 1) % options->fault_every == 0;
+}
+
+/* Lay out @count datagrams of @flow from @sequence on: all but their send times. */
+static void prepare_run(struct gen *gen, uint32_t flow_index, uint64_t sequence, uint32_t count, uint8_t flags)
 {
 	const struct mcr_gen_options *options = &gen->options;
-	const uint64_t sequence = gen->flows[flow_index].sequence;
 	struct run *run = &gen->run;
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct mcr_traffic_header *header = &run->headers[i];
 		uint32_t offset = 0;
 
-		header->stream = gen->stream;
+		header->stream = gen->result.stream;
 		header->sequence = sequence + i;
 		header->flow = flow_index;
 		header->length =
-			mcr_sizes_pick(&options->sizes, gen->stream, flow_index, sequence + i);
+			mcr_sizes_pick(&options->sizes, gen->result.stream, flow_index, sequence + i);
 		header->version = MCR_TRAFFIC_VERSION;
-		header->flags = options->verify ? MCR_TRAFFIC_FILLED : 0;
+		header->flags = flags;
 		if (options->verify)
-			offset = mcr_filling_offset(gen->stream, flow_index, sequence + i);
+			offset = mcr_filling_offset(gen->result.stream, flow_index, sequence + i);
 		run->pieces[i][0].iov_base = run->wire[i];
 		run->pieces[i][0].iov_len = MCR_TRAFFIC_HEADER_BYTES;
 		run->pieces[i][1].iov_base = gen->filling.bytes + offset;
@@ -215,10 +153,10 @@ static void stamp_run(struct run *run, uint32_t from, uint32_t count)
 }
 
 /* Hand datagrams @from to @count of the run to the kernel. Return how many it took, or -errno. */
-static int32_t submit_run(struct gen *gen, struct gen_flow *flow, uint32_t from, uint32_t count)
+static int32_t submit_run(struct gen *gen, struct mcr_gen_flow *flow, uint32_t from, uint32_t count)
 {
 	struct run *run = &gen->run;
-	const bool in_one = gen->gso && count - from > 1;
+	const bool in_one = gen->result.gso && count - from > 1;
 	const uint32_t messages = in_one ? 1 : count - from;
 	const uint32_t pieces = in_one ? 2 * (count - from) : 2;
 	long status;
@@ -235,7 +173,7 @@ static int32_t submit_run(struct gen *gen, struct gen_flow *flow, uint32_t from,
 		message->msg_iovlen = (__typeof__(message->msg_iovlen))pieces;
 		if (gen->is_shared) {
 			message->msg_name = &flow->to;
-			message->msg_namelen = sizeof(flow->to);
+			message->msg_namelen = mcr_endpoint_length(&flow->to);
 		}
 	}
 	if (in_one) {
@@ -257,17 +195,33 @@ static int32_t submit_run(struct gen *gen, struct gen_flow *flow, uint32_t from,
 	return in_one ? (int32_t)(count - from) : (int32_t)status;
 }
 
-static void commit_run(struct gen *gen, struct gen_flow *flow, uint32_t from, uint32_t count)
+static int32_t submit_frames(struct gen *gen, uint32_t flow_index)
+{
+	const struct iovec *pieces = gen->run.pieces[0];
+	const bool is_broken = gen->run.headers[0].flags & MCR_TRAFFIC_BROKEN;
+
+	return mcr_gen_framer_send(gen->framer, flow_index, is_broken ? gen->options.fault : MCR_FAULT_NONE,
+				   pieces[0].iov_base, (uint32_t)pieces[0].iov_len, pieces[1].iov_base,
+				   (uint32_t)pieces[1].iov_len);
+}
+
+static void commit_run(struct gen *gen, struct mcr_gen_flow *flow, uint32_t from, uint32_t count)
 {
 	const struct run *run = &gen->run;
 
+	if (run->headers[0].flags & MCR_TRAFFIC_BROKEN) {
+		flow->broken++;
+		gen->result.broken++;
+		gen->result.sent++;
+		return;
+	}
 	for (uint32_t i = from; i < count; i++) {
-		gen->bytes += run->headers[i].length;
+		gen->result.bytes += run->headers[i].length;
 		if (gen->options.verify)
 			flow->digest = mcr_digest_next(flow->digest, run->hashes[i], 0);
 	}
 	flow->sequence += count - from;
-	gen->sent += count - from;
+	gen->result.sent += count - from;
 }
 
 static bool is_over(const struct gen *gen)
@@ -286,7 +240,7 @@ static bool is_passing(const struct gen *gen, int32_t status)
 {
 	if (status == -ENOBUFS || status == -ENOMEM)
 		return true;
-	return gen->sent > 0 && status != -EINVAL && status != -EMSGSIZE && status != -EACCES;
+	return gen->result.sent > 0 && status != -EINVAL && status != -EMSGSIZE && status != -EACCES;
 }
 
 /*
@@ -295,23 +249,26 @@ static bool is_passing(const struct gen *gen, int32_t status)
  */
 static int32_t send_run(struct gen *gen, uint32_t flow_index, uint32_t count)
 {
-	struct gen_flow *flow = &gen->flows[flow_index];
+	struct mcr_gen_flow *flow = &gen->result.flows[flow_index];
+	const bool is_broken = is_next_broken(&gen->options, flow);
+	const uint8_t flags = (uint8_t)((gen->options.verify ? MCR_TRAFFIC_FILLED : 0) |
+					(is_broken ? MCR_TRAFFIC_BROKEN : 0));
 	uint32_t done = 0;
 
-	prepare_run(gen, flow_index, count);
+	prepare_run(gen, flow_index, is_broken ? flow->broken : flow->sequence, count, flags);
 	while (done < count) {
 		struct pollfd writable = { .fd = flow->fd, .events = POLLOUT };
 		int32_t status;
 
 		stamp_run(&gen->run, done, count);
-		status = submit_run(gen, flow, done, count);
+		status = gen->framer ? submit_frames(gen, flow_index) : submit_run(gen, flow, done, count);
 		if (status > 0) {
 			commit_run(gen, flow, done, done + (uint32_t)status);
 			done += (uint32_t)status;
 			continue;
 		}
 		if (status == -EAGAIN) {
-			gen->waits++;
+			gen->result.waits++;
 			poll(&writable, 1, 100);
 			if (is_over(gen))
 				break;
@@ -322,9 +279,9 @@ static int32_t send_run(struct gen *gen, uint32_t flow_index, uint32_t count)
 			count_error(gen, -status);
 			continue;
 		}
-		if (gen->gso && count - done > 1 && is_gso_refusal(status) &&
+		if (gen->result.gso && count - done > 1 && is_gso_refusal(status) &&
 		    gen->options.gso == MCR_GEN_GSO_AUTO) {
-			gen->gso = false;
+			gen->result.gso = false;
 			continue;
 		}
 		count_error(gen, -status);
@@ -334,7 +291,7 @@ static int32_t send_run(struct gen *gen, uint32_t flow_index, uint32_t count)
 		 * only single sends are told of each datagram's fate.
 		 */
 		if (status == -ENOBUFS && gen->options.gso == MCR_GEN_GSO_AUTO)
-			gen->gso = false;
+			gen->result.gso = false;
 		sleep_until(clock_ns(CLOCK_MONOTONIC) + RETRY_NS);
 		break;
 	}
@@ -348,7 +305,7 @@ static int32_t send_run(struct gen *gen, uint32_t flow_index, uint32_t count)
 static uint32_t turn_length(const struct gen *gen)
 {
 	const uint32_t flows = gen->options.flows;
-	const uint64_t share = (gen->limit - gen->sent) / flows;
+	const uint64_t share = (gen->limit - gen->result.sent) / flows;
 	uint64_t turn = gen->options.rate ? gen->options.burst / flows : gen->run_max;
 
 	if (turn > gen->run_max)
@@ -384,13 +341,13 @@ static int32_t send_burst(struct gen *gen, uint64_t count)
 }
 
 /*
- * Wait until datagram number gen->sent is due. A lag is made up for, up to CATCH_UP_NS of it; the
- * schedule moves by what is beyond. Return when gen->sent is due, or it is over.
+ * Wait until datagram number gen->result.sent is due. A lag is made up for, up to CATCH_UP_NS of it; the
+ * schedule moves by what is beyond. Return when gen->result.sent is due, or it is over.
  */
 static void wait_until_due(struct gen *gen)
 {
 	__extension__ typedef unsigned __int128 wide;
-	const uint64_t after = (uint64_t)((wide)gen->sent * MCR_SECOND_NS / gen->options.rate);
+	const uint64_t after = (uint64_t)((wide)gen->result.sent * MCR_SECOND_NS / gen->options.rate);
 	const uint64_t due = gen->start_ns + after;
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
@@ -420,8 +377,8 @@ static int generate(struct gen *gen)
 	gen->end_ns = UINT64_MAX;
 	if (options->duration_ns)
 		gen->end_ns = begin_ns + options->duration_ns + (options->rate ? CATCH_UP_NS : 0);
-	while (gen->sent < gen->limit && status == 0) {
-		const uint64_t left = gen->limit - gen->sent;
+	while (gen->result.sent < gen->limit && status == 0) {
+		const uint64_t left = gen->limit - gen->result.sent;
 		uint64_t burst = options->rate ? options->burst : gen->run_max;
 
 		if (options->rate)
@@ -432,12 +389,12 @@ static int generate(struct gen *gen)
 			burst = left;
 		status = send_burst(gen, burst);
 	}
-	gen->elapsed_ns = clock_ns(CLOCK_MONOTONIC) - begin_ns;
+	gen->result.elapsed_ns = clock_ns(CLOCK_MONOTONIC) - begin_ns;
 	/* The interval after the last datagram belongs to the rate as the others do. */
 	if (options->rate)
-		last_slot_ns = (uint64_t)((double)gen->sent * 1e9 / (double)options->rate);
-	if (gen->elapsed_ns < last_slot_ns)
-		gen->elapsed_ns = last_slot_ns;
+		last_slot_ns = (uint64_t)((double)gen->result.sent * 1e9 / (double)options->rate);
+	if (gen->result.elapsed_ns < last_slot_ns)
+		gen->result.elapsed_ns = last_slot_ns;
 	if (status < 0)
 		return mcr_failure("gen", "Cannot send on \"%s\": %s%s", options->interface.name,
 				   strerror(-status),
@@ -447,58 +404,6 @@ static int generate(struct gen *gen)
 					   " (it may refuse segmentation: try --gso auto)" :
 					   "");
 	return MCR_EXIT_DONE;
-}
-
-static void print_json(const struct gen *gen, double seconds, double rate)
-{
-	printf("{\"sent\":%llu,\"bytes\":%llu,\"seconds\":%.6f,\"rate\":%.1f,"
-	       "\"gso\":%s,\"waits\":%llu,\"stream\":\"%016llx\",\"errors\":{",
-	       (unsigned long long)gen->sent, (unsigned long long)gen->bytes, seconds, rate,
-	       gen->gso ? "true" : "false", (unsigned long long)gen->waits,
-	       (unsigned long long)gen->stream);
-	for (uint32_t i = 0; i < ERRORS_MAX && gen->errors[i].count; i++)
-		printf("%s\"%s\":%llu", i ? "," : "", mcr_error_name(gen->errors[i].number),
-		       (unsigned long long)gen->errors[i].count);
-	printf("},\"flows\":[");
-	for (uint32_t i = 0; i < gen->options.flows; i++) {
-		const struct gen_flow *flow = &gen->flows[i];
-
-		printf("%s{\"flow\":%u,\"group\":\"%s\",\"port\":%u,\"sent\":%llu,\"digest\":",
-		       i ? "," : "", i, inet_ntoa(flow->to.sin_addr), ntohs(flow->to.sin_port),
-		       (unsigned long long)flow->sequence);
-		if (gen->options.verify)
-			printf("\"%016llx\"}", (unsigned long long)flow->digest);
-		else
-			printf("null}");
-	}
-	printf("]}\n");
-}
-
-static void print_table(const struct gen *gen, double seconds, double rate)
-{
-	printf("sent %llu datagrams, %llu bytes in %.3f s: %.0f datagrams/s, %.1f Mbit/s%s\n",
-	       (unsigned long long)gen->sent, (unsigned long long)gen->bytes, seconds, rate,
-	       seconds > 0 ? (double)gen->bytes * 8 / seconds / 1e6 : 0,
-	       gen->gso ? ", in runs (UDP_SEGMENT)" : "");
-	for (uint32_t i = 0; i < ERRORS_MAX && gen->errors[i].count; i++)
-		printf("error %s: %llu times (%s)\n", mcr_error_name(gen->errors[i].number),
-		       (unsigned long long)gen->errors[i].count,
-		       strerror(gen->errors[i].number));
-	printf("%6s  %-21s %14s  %s\n", "flow", "destination", "sent", "digest");
-	for (uint32_t i = 0; i < gen->options.flows && i < MCR_TABLE_ROWS_MAX; i++) {
-		const struct gen_flow *flow = &gen->flows[i];
-		char to[32];
-
-		snprintf(to, sizeof(to), "%s:%u", inet_ntoa(flow->to.sin_addr),
-			 ntohs(flow->to.sin_port));
-		printf("%6u  %-21s %14llu  ", i, to, (unsigned long long)flow->sequence);
-		if (gen->options.verify)
-			printf("%016llx\n", (unsigned long long)flow->digest);
-		else
-			printf("-\n");
-	}
-	if (gen->options.flows > MCR_TABLE_ROWS_MAX)
-		printf("and %u flows more: see -j\n", gen->options.flows - MCR_TABLE_ROWS_MAX);
 }
 
 /* Decide what can be decided before the first datagram. */
@@ -516,20 +421,19 @@ static void plan(struct gen *gen)
 		if (due < gen->limit)
 			gen->limit = (uint64_t)due;
 	}
-	gen->gso = options->gso == MCR_GEN_GSO_ON ||
-		   (options->gso == MCR_GEN_GSO_AUTO && is_equal &&
+	gen->result.gso = options->gso == MCR_GEN_GSO_ON ||
+		   (options->gso == MCR_GEN_GSO_AUTO && is_equal && !options->by_frames &&
 		    (options->rate == 0 || options->rate >= GSO_RATE_MIN));
-	gen->run_max = RUN_MAX;
-	if (gen->gso && RUN_MAX * options->sizes.max > MCR_TRAFFIC_LENGTH_MAX)
+	gen->run_max = gen->options.by_frames ? 1 : RUN_MAX;
+	if (gen->result.gso && RUN_MAX * options->sizes.max > MCR_TRAFFIC_LENGTH_MAX)
 		gen->run_max = MCR_TRAFFIC_LENGTH_MAX / options->sizes.max;
 }
 
 static int run_gen(struct gen *gen)
 {
-	double seconds, rate;
 	int status;
 
-	if (getrandom(&gen->stream, sizeof(gen->stream), 0) != sizeof(gen->stream))
+	if (getrandom(&gen->result.stream, sizeof(gen->result.stream), 0) != sizeof(gen->result.stream))
 		return mcr_failure("gen", "Cannot draw a stream number: %s", strerror(errno));
 	mcr_filling_init(&gen->filling);
 	plan(gen);
@@ -540,12 +444,7 @@ static int run_gen(struct gen *gen)
 	prctl(PR_SET_TIMERSLACK, 1UL);
 
 	status = generate(gen);
-	seconds = (double)gen->elapsed_ns / 1e9;
-	rate = seconds > 0 ? (double)gen->sent / seconds : 0;
-	if (gen->options.json)
-		print_json(gen, seconds, rate);
-	else
-		print_table(gen, seconds, rate);
+	mcr_gen_report(&gen->options, &gen->result);
 	return status;
 }
 
@@ -558,12 +457,13 @@ int mcr_gen_main(int argc, char **argv)
 		return mcr_failure("gen", "Cannot start: %s", strerror(ENOMEM));
 	status = mcr_gen_options_parse(argc, argv, &gen->options);
 	if (status == MCR_OPTIONS_RUN) {
-		gen->flows = calloc(gen->options.flows, sizeof(*gen->flows));
-		status = gen->flows ? run_gen(gen) :
-				      mcr_failure("gen", "Cannot start: %s", strerror(ENOMEM));
+		gen->result.flows = calloc(gen->options.flows, sizeof(*gen->result.flows));
+		status = gen->result.flows ? run_gen(gen) :
+					     mcr_failure("gen", "Cannot start: %s", strerror(ENOMEM));
 	}
 	/* Sockets are closed by the exit that follows. */
-	free(gen->flows);
+	free(gen->framer);
+	free(gen->result.flows);
 	free(gen);
 	return status;
 }

@@ -2,10 +2,11 @@
 #ifndef MCR_GEN_H
 #define MCR_GEN_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "address.h"
+#include "frame.h"
 #include "options.h"
 #include "traffic.h"
 
@@ -48,17 +49,21 @@ enum mcr_gen_gso {
 /** What the command line asked for, checked and complete. */
 struct mcr_gen_options {
 	struct mcr_local_interface interface;
-	struct in_addr group;
+	struct mcr_flow_range range; /* destinations */
+	struct mcr_address source; /* none: the interface's */
 	struct mcr_sizes sizes;
+	struct mcr_frame_plan frame; /* what all datagrams have alike: not their addresses and ports */
+	enum mcr_fault fault;
+	uint64_t fault_every; /* which datagram of each flow has it: every one whose number this divides */
 	uint64_t rate; /* datagrams a second; 0: as fast as possible */
 	uint64_t count; /* UINT64_MAX: no end */
 	uint64_t duration_ns; /* 0: no end */
 	uint32_t flows;
 	uint32_t burst; /* at least 1 */
-	uint16_t port;
 	uint16_t source_port; /* 0: any */
-	uint8_t ttl;
-	bool flows_by_port;
+	uint8_t to_mac[6];
+	bool has_mac;
+	bool by_frames; /* what is wanted only whole frames of our own can have */
 	bool verify;
 	bool json;
 	enum mcr_gen_gso gso;

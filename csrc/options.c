@@ -4,15 +4,17 @@
  */
 #include "options.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <ifaddrs.h>
+#include <linux/if_arp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define YEAR_S UINT64_C(31536000)
 
@@ -112,76 +114,85 @@ int32_t mcr_parse_seconds(const char *text, uint64_t *time_ns)
 	return 0;
 }
 
-int32_t mcr_parse_address(const char *text, struct in_addr *address)
+/* What the kernel says of an interface beside its addresses. */
+static int32_t read_link(struct mcr_local_interface *interface)
 {
-	struct in_addr parsed;
-	uint32_t number;
+	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { .ifr_ifindex = 0 };
+	int32_t status = 0;
 
-	if (inet_pton(AF_INET, text, &parsed) != 1)
-		return -EINVAL;
-	number = ntohl(parsed.s_addr);
-	if (number < 0x01000000u || number > 0xefffffffu)
-		return -ERANGE;
-	*address = parsed;
-	return 0;
+	if (fd < 0)
+		return -errno;
+	memcpy(request.ifr_name, interface->name, sizeof(request.ifr_name));
+	if (ioctl(fd, SIOCGIFMTU, &request) < 0)
+		status = -errno;
+	else
+		interface->mtu = (uint32_t)request.ifr_mtu;
+	if (status == 0 && ioctl(fd, SIOCGIFHWADDR, &request) < 0)
+		status = -errno;
+	interface->is_ethernet = request.ifr_hwaddr.sa_family == ARPHRD_ETHER;
+	close(fd);
+	return status;
+}
+
+/* Keep an address where it is the first of its kind. */
+static void note_address(struct mcr_local_interface *interface, const struct mcr_address *address)
+{
+	struct mcr_address *kept = address->family == AF_INET		   ? &interface->ipv4 :
+				   mcr_address_is_link_local(address) ? &interface->ipv6_link :
+									&interface->ipv6;
+
+	if (address->family != AF_UNSPEC && kept->family == AF_UNSPEC)
+		*kept = *address;
 }
 
 int32_t mcr_find_interface(const char *text, struct mcr_local_interface *interface)
 {
 	struct mcr_local_interface found = { .index = 0 };
-	struct in_addr wanted = { .s_addr = INADDR_ANY };
-	const bool by_address = inet_pton(AF_INET, text, &wanted) == 1;
+	struct mcr_address wanted = { .family = AF_UNSPEC };
 	struct ifaddrs *all;
+	int32_t status;
 
 	if (getifaddrs(&all) < 0)
 		return -errno;
-	for (const struct ifaddrs *one = all; one; one = one->ifa_next) {
-		struct in_addr address = { .s_addr = INADDR_ANY };
+	if (mcr_parse_address(text, &wanted) == 0) {
+		for (const struct ifaddrs *one = all; one && found.index == 0; one = one->ifa_next) {
+			const struct mcr_address address = mcr_address_from(one->ifa_addr);
 
-		if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET) {
-			struct sockaddr_in in;
-
-			memcpy(&in, one->ifa_addr, sizeof(in));
-			address = in.sin_addr;
+			if (mcr_address_is_equal(&address, &wanted))
+				found.index = if_nametoindex(one->ifa_name);
 		}
-		if (by_address ? address.s_addr != wanted.s_addr : strcmp(one->ifa_name, text))
-			continue;
-		if (found.address.s_addr == INADDR_ANY)
-			found.address = address;
-		found.index = if_nametoindex(one->ifa_name);
-		snprintf(found.name, sizeof(found.name), "%s", one->ifa_name);
+		note_address(&found, &wanted);
+	} else {
+		found.index = if_nametoindex(text);
+	}
+	/* An alias label (`eth0:1`) names an address of the interface, not another one: its addresses come first. */
+	for (uint32_t pass = 0; pass < 2; pass++) {
+		for (const struct ifaddrs *one = all; one && found.index; one = one->ifa_next) {
+			const struct mcr_address address = mcr_address_from(one->ifa_addr);
+
+			if (pass == 0 ? !strcmp(one->ifa_name, text) : if_nametoindex(one->ifa_name) == found.index)
+				note_address(&found, &address);
+		}
 	}
 	freeifaddrs(all);
-	if (found.index == 0)
+	if (found.index == 0 || !if_indextoname(found.index, found.name))
 		return -ENODEV;
-	/* An alias label (`eth0:1`) names an address of the interface, not another one. */
-	if (!if_indextoname(found.index, found.name))
-		return -ENODEV;
-	*interface = found;
-	return 0;
+	status = read_link(&found);
+	if (status == 0)
+		*interface = found;
+	return status;
 }
 
-struct sockaddr_in mcr_flow_address(struct in_addr group, uint16_t port, bool by_port,
-				    uint32_t flow)
+struct mcr_address mcr_interface_source(const struct mcr_local_interface *interface, const struct mcr_address *to)
 {
-	const uint32_t address = ntohl(group.s_addr) + (by_port ? 0 : flow);
-	const uint32_t to_port = port + (by_port ? flow : 0);
+	const struct mcr_address *global = &interface->ipv6, *link = &interface->ipv6_link;
 
-	return (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(address),
-		.sin_port = htons((uint16_t)to_port),
-	};
-}
-
-int32_t mcr_check_flows(struct in_addr group, uint16_t port, bool by_port, uint64_t flows)
-{
-	const uint64_t address = ntohl(group.s_addr);
-	const uint64_t last = mcr_is_multicast(group) ? 0xefffffffu : 0xdfffffffu;
-
-	if (by_port)
-		return port + flows - 1 > UINT16_MAX ? -ERANGE : 0;
-	return address + flows - 1 > last ? -ERANGE : 0;
+	if (to->family == AF_INET)
+		return interface->ipv4;
+	if (mcr_address_is_link_local(to) || global->family == AF_UNSPEC)
+		return link->family == AF_UNSPEC ? *global : *link;
+	return *global;
 }
 
 static void say(const char *tool, const char *format, va_list arguments)

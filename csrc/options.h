@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "address.h"
+
 /* What a tool's main returns; the same for every command of mcr. */
 #define MCR_EXIT_DONE 0
 #define MCR_EXIT_FAILED 1
@@ -25,11 +27,15 @@
 
 #define MCR_SECOND_NS UINT64_C(1000000000)
 
-/** An interface of this host and the IPv4 address that it sends from. */
+/** An interface of this host and the first address of each kind that it has. */
 struct mcr_local_interface {
 	char name[IF_NAMESIZE];
 	uint32_t index;
-	struct in_addr address; /* 0.0.0.0: it has none */
+	uint32_t mtu;
+	bool is_ethernet; /* its frames need the address of a station */
+	struct mcr_address ipv4; /* these three, all zero: it has none */
+	struct mcr_address ipv6;
+	struct mcr_address ipv6_link; /* link-local */
 };
 
 /**
@@ -55,40 +61,14 @@ int32_t mcr_parse_rate(const char *text, uint64_t max, uint64_t *value);
 int32_t mcr_parse_seconds(const char *text, uint64_t *time_ns);
 
 /**
- * mcr_parse_address - read an IPv4 address that a datagram can be sent to.
+ * mcr_find_interface - find an interface of this network namespace by name or by one of its addresses.
  *
- * Return: 0; -EINVAL when it is no IPv4 address in four parts, -ERANGE when it is 0.x.x.x or lies
- * above the multicast range.
- */
-int32_t mcr_parse_address(const char *text, struct in_addr *address);
-
-/**
- * mcr_find_interface - find an interface of this network namespace by name or by IPv4 address.
- *
- * Return: 0; -ENODEV when there is no such interface; or what getifaddrs() failed with.
+ * Return: 0; -ENODEV when there is no such interface; or what the kernel answered.
  */
 int32_t mcr_find_interface(const char *text, struct mcr_local_interface *interface);
 
-/** True when @address lies within 224.0.0.0/4. */
-static inline bool mcr_is_multicast(struct in_addr address)
-{
-	return (ntohl(address.s_addr) & 0xf0000000u) == 0xe0000000u;
-}
-
-/**
- * mcr_flow_address - destination of flow number @flow.
- * @first:   destination of flow 0.
- * @by_port: consecutive flows have consecutive ports; otherwise consecutive addresses.
- */
-struct sockaddr_in mcr_flow_address(struct in_addr group, uint16_t port, bool by_port,
-				    uint32_t flow);
-
-/**
- * mcr_check_flows - can there be @flows consecutive destinations?
- *
- * Return: 0, or -ERANGE when they would leave the ports, or the multicast range.
- */
-int32_t mcr_check_flows(struct in_addr group, uint16_t port, bool by_port, uint64_t flows);
+/** mcr_interface_source - what the interface sends from to @to; an address of no family when it has none. */
+struct mcr_address mcr_interface_source(const struct mcr_local_interface *interface, const struct mcr_address *to);
 
 /**
  * mcr_usage_error - say on stderr what was wrong, and where to read how it is done.

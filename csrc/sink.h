@@ -2,20 +2,23 @@
 #ifndef MCR_SINK_H
 #define MCR_SINK_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "address.h"
 #include "options.h"
 
 #define MCR_SINK_GROUPS_MAX 64u
+#define MCR_SINK_SOURCES_MAX 64u
 #define MCR_SINK_SOCKETS_MAX 4096u /* groups times flows; each is a socket */
 
 /** What the command line asked for, checked and complete. */
 struct mcr_sink_options {
 	struct mcr_local_interface interface;
-	struct in_addr groups[MCR_SINK_GROUPS_MAX];
+	struct mcr_address groups[MCR_SINK_GROUPS_MAX];
+	struct mcr_address sources[MCR_SINK_SOURCES_MAX]; /* joined with each group; none: any */
 	uint32_t group_count;
+	uint32_t source_count;
 	uint32_t flows; /* destinations from each group on */
 	uint64_t count; /* UINT64_MAX: no end */
 	uint64_t expect; /* UINT64_MAX: nothing is expected */
@@ -23,8 +26,9 @@ struct mcr_sink_options {
 	uint64_t timeout_ns;
 	uint64_t interval_ns;
 	uint32_t size; /* bytes of payload, to count datagrams by the counters; 0: unknown */
-	uint16_t port;
+	uint16_t port; /* 0 for ESP */
 	bool flows_by_port;
+	bool is_esp;
 	bool verify;
 	bool counters;
 	bool json;
@@ -36,6 +40,16 @@ struct mcr_sink_options {
  * Return: MCR_OPTIONS_RUN with @options complete; otherwise the exit status, all having been said.
  */
 int mcr_sink_options_parse(int argc, char **argv, struct mcr_sink_options *options);
+
+/** The destinations from group number @group on. */
+static inline struct mcr_flow_range mcr_sink_range(const struct mcr_sink_options *options, uint32_t group)
+{
+	return (struct mcr_flow_range){
+		.first = options->groups[group],
+		.port = options->port,
+		.by_port = options->flows_by_port,
+	};
+}
 
 /**
  * mcr_sink_main - run `mcr sink`.

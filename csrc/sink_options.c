@@ -17,9 +17,14 @@ static const char help[] =
 	"Example: until nothing came for 2 seconds, as JSON\n"
 	"  mcr sink --interface eth1 --group 239.2.2.2 --port 6000 --idle 2 -j\n"
 	"\n"
-	"  --interface IFACE|ADDR    interface to join on, by name or by its IPv4 address\n"
-	"  --group ADDRESS           group to join, or an own address; repeatable, up to 64\n"
+	"  --interface IFACE|ADDR    interface to join on, by name or by one of its addresses\n"
+	"  --group ADDRESS           group to join, or an own address, IPv4 or IPv6; repeatable,\n"
+	"                            up to 64\n"
 	"  --port N                  port to listen on\n"
+	"  --from SOURCE             join each group for this source only (IGMPv3, MLDv2);\n"
+	"                            repeatable, up to 64 (default: any source)\n"
+	"  --protocol udp|esp        IP protocol 17, or 50, which has no ports and needs\n"
+	"                            CAP_NET_RAW (default: udp)\n"
 	"  --flows N                 consecutive destinations from each group on (default: 1)\n"
 	"  --flows-by group|port     which are group + N, or port + N (default: group)\n"
 	"  --count N                 end after N datagrams of gen (default: no end)\n"
@@ -34,7 +39,7 @@ static const char help[] =
 	"                            checks the headers (default: on)\n"
 	"  --counters                join, but read nothing: count by the interface's counters,\n"
 	"                            at rates that no socket can follow; counts all that the\n"
-	"                            interface receives, takes Ethernet and IPv4 for granted\n"
+	"                            interface receives, takes Ethernet for granted\n"
 	"  --size N                  with --counters: bytes of payload per datagram, to tell\n"
 	"                            their number (default: unknown)\n"
 	"  -j, --json                print the summary as one JSON object\n"
@@ -48,6 +53,8 @@ static const struct option long_options[] = {
 	{ "interface", required_argument, NULL, 'i' },
 	{ "group", required_argument, NULL, 'g' },
 	{ "port", required_argument, NULL, 'p' },
+	{ "from", required_argument, NULL, 'S' },
+	{ "protocol", required_argument, NULL, 'P' },
 	{ "flows", required_argument, NULL, 'f' },
 	{ "flows-by", required_argument, NULL, 'F' },
 	{ "count", required_argument, NULL, 'c' },
@@ -85,20 +92,33 @@ static int take_time(const char *option, const char *text, uint64_t *time_ns)
 	return refuse(option, text, "seconds above 0, such as 10 or 0.5");
 }
 
-static int take_group(const char *text, struct mcr_sink_options *options)
+/* Adds an address to a list, where it may be once. */
+static int take_address(const char *option, const char *text, const char *wanted, struct mcr_address *list,
+			uint32_t *count)
 {
-	struct in_addr group;
+	struct mcr_address address;
 
-	if (mcr_parse_address(text, &group) < 0)
-		return refuse("--group", text, "an IPv4 address such as 239.1.1.1");
-	for (uint32_t i = 0; i < options->group_count; i++) {
-		if (options->groups[i].s_addr == group.s_addr)
-			return refuse("--group", text, "each group once");
+	_Static_assert(MCR_SINK_GROUPS_MAX == 64 && MCR_SINK_SOURCES_MAX == 64, "as the message says");
+	if (mcr_parse_address(text, &address) < 0)
+		return refuse(option, text, wanted);
+	for (uint32_t i = 0; i < *count; i++) {
+		if (mcr_address_is_equal(&list[i], &address))
+			return refuse(option, text, "each address once");
 	}
-	if (options->group_count == MCR_SINK_GROUPS_MAX)
-		return refuse("--group", text, "no more than 64 of them");
-	options->groups[options->group_count++] = group;
+	if (*count == MCR_SINK_GROUPS_MAX)
+		return refuse(option, text, "no more than 64 of them");
+	list[(*count)++] = address;
 	return MCR_OPTIONS_RUN;
+}
+
+static int take_source(const char *text, struct mcr_sink_options *options)
+{
+	const char *wanted = "the IPv4 or IPv6 address of a host";
+	const int status = take_address("--from", text, wanted, options->sources, &options->source_count);
+
+	if (status == MCR_OPTIONS_RUN && mcr_address_is_multicast(&options->sources[options->source_count - 1]))
+		return refuse("--from", text, wanted);
+	return status;
 }
 
 static int take_value(int option, const char *text, struct mcr_sink_options *options)
@@ -108,7 +128,10 @@ static int take_value(int option, const char *text, struct mcr_sink_options *opt
 
 	switch (option) {
 	case 'g':
-		return take_group(text, options);
+		return take_address("--group", text, "an IPv4 or IPv6 address such as 239.1.1.1 or ff3e::1",
+				    options->groups, &options->group_count);
+	case 'S':
+		return take_source(text, options);
 	case 'p':
 		status = take_number("--port", text, 1, UINT16_MAX, &value);
 		options->port = (uint16_t)value;
@@ -140,6 +163,7 @@ static int take_manner(int option, const char *text, void *taken)
 	struct mcr_sink_options *options = taken;
 	static const char *const orders[] = { "group", "port", NULL };
 	static const char *const switches[] = { "off", "on", NULL };
+	static const char *const protocols[] = { "udp", "esp", NULL };
 	int32_t choice;
 
 	switch (option) {
@@ -154,6 +178,12 @@ static int take_manner(int option, const char *text, void *taken)
 		if (choice < 0)
 			return refuse("--verify", text, "on or off");
 		options->verify = choice == 1;
+		break;
+	case 'P':
+		choice = mcr_choose(text, protocols);
+		if (choice < 0)
+			return refuse("--protocol", text, "udp or esp");
+		options->is_esp = choice == 1;
 		break;
 	case 'C':
 		options->counters = true;
@@ -177,21 +207,41 @@ static int check_ranges(const struct mcr_sink_options *options)
 					       "expected no more than %u together",
 				       options->group_count, options->flows, MCR_SINK_SOCKETS_MAX);
 	for (uint32_t i = 0; i < options->group_count; i++) {
-		const uint64_t low = ntohl(options->groups[i].s_addr);
+		const struct mcr_flow_range range = mcr_sink_range(options, i);
 
-		if (mcr_check_flows(options->groups[i], options->port, options->flows_by_port,
-				    options->flows) < 0)
+		if (mcr_check_flows(&range, options->flows) < 0)
 			return mcr_usage_error("sink", "Cannot listen to %u flows by %s: "
 						       "the last would leave the range",
 					       options->flows,
 					       options->flows_by_port ? "port" : "group");
 		for (uint32_t j = 0; j < i; j++) {
-			const uint64_t other = ntohl(options->groups[j].s_addr);
+			const struct mcr_address *one = &options->groups[i], *other = &options->groups[j];
 
-			if (low < other + span && other < low + span)
+			if (mcr_address_distance(one, other) < span || mcr_address_distance(other, one) < span)
 				return mcr_usage_error("sink", "Cannot listen to ranges of %u "
 							       "groups that overlap",
 						       options->flows);
+		}
+	}
+	return MCR_OPTIONS_RUN;
+}
+
+/* A membership for a source is of a group, and both are of one IP version. */
+static int check_sources(const struct mcr_sink_options *options)
+{
+	for (uint32_t i = 0; i < options->group_count; i++) {
+		const struct mcr_address *group = &options->groups[i];
+		char text[MCR_ADDRESS_TEXT_BYTES];
+
+		if (options->counters && group->family != options->groups[0].family)
+			return mcr_usage_error("sink", "Cannot use --counters with groups of both IP versions: "
+					       "their headers differ in size");
+		if (options->source_count && !mcr_address_is_multicast(group))
+			return mcr_usage_error("sink", "Cannot use --from with %s: it is no group to join",
+					       mcr_address_print(group, text));
+		for (uint32_t j = 0; j < options->source_count; j++) {
+			if (options->sources[j].family != group->family)
+				return mcr_usage_error("sink", "Cannot use --from and --group of different IP versions");
 		}
 	}
 	return MCR_OPTIONS_RUN;
@@ -206,7 +256,9 @@ static int complete(const char *interface, struct mcr_sink_options *options)
 		return mcr_usage_error("sink", "Cannot receive: --interface is missing");
 	if (options->group_count == 0)
 		return mcr_usage_error("sink", "Cannot receive: --group is missing");
-	if (options->port == 0)
+	if (options->is_esp && (options->port || options->flows_by_port))
+		return mcr_usage_error("sink", "Cannot use ports with --protocol esp: it has none");
+	if (options->port == 0 && !options->is_esp)
 		return mcr_usage_error("sink", "Cannot receive: --port is missing");
 	if (options->size && !options->counters)
 		return mcr_usage_error("sink", "Cannot use --size without --counters");
@@ -215,7 +267,9 @@ static int complete(const char *interface, struct mcr_sink_options *options)
 					       "they know nothing of single datagrams");
 	if (options->counters && options->count != UINT64_MAX && options->size == 0)
 		return mcr_usage_error("sink", "Cannot use --count with --counters without --size");
-	status = check_ranges(options);
+	status = check_sources(options);
+	if (status == MCR_OPTIONS_RUN)
+		status = check_ranges(options);
 	if (status != MCR_OPTIONS_RUN)
 		return status;
 

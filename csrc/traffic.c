@@ -228,6 +228,10 @@ void mcr_tally_add(struct mcr_tally *tally, uint32_t destination, const uint8_t 
 	case MCR_TRAFFIC_GOOD:
 		break;
 	}
+	if (header.flags & MCR_TRAFFIC_BROKEN) {
+		tally->broken++;
+		return;
+	}
 	if (!flow || !is_flow(flow, destination, &header)) {
 		flow = find_flow(tally, destination, &header);
 		if (!flow) {

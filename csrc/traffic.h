@@ -16,7 +16,8 @@
  * length counts header and filling. stream is drawn at random by each run of gen; sequence counts
  * each flow from 0. check covers everything in the header but itself and the magic. flags bit 0
  * says that the filling is derived from (stream, flow, sequence), so that each byte of it can be
- * verified: it is a slice of a fixed pseudo-random table, whose offset is a hash of the three.
+ * verified: it is a slice of a fixed pseudo-random table, whose offset is a hash of the three. Bit 1
+ * says that something around the payload was broken on purpose: nobody should hand it on.
  */
 #ifndef MCR_TRAFFIC_H
 #define MCR_TRAFFIC_H
@@ -31,6 +32,7 @@
 #define MCR_TRAFFIC_MAGIC 0x6d637267u /* "mcrg" */
 #define MCR_TRAFFIC_VERSION 1u
 #define MCR_TRAFFIC_FILLED 0x01u
+#define MCR_TRAFFIC_BROKEN 0x02u
 #define MCR_TRAFFIC_HEADER_BYTES 40u
 #define MCR_TRAFFIC_LENGTH_MAX 65507u /* 65535 - 20 of IPv4 - 8 of UDP */
 
@@ -188,6 +190,7 @@ struct mcr_tally {
 	bool verify;
 	uint64_t received; /* of all flows together */
 	uint64_t corrupt; /* headers: nobody knows whose */
+	uint64_t broken; /* as gen sent them */
 	uint64_t foreign;
 	uint64_t untracked; /* of flows above MCR_TALLY_FLOWS_MAX */
 	uint64_t behind; /* arrived before they were sent: the clocks disagree */

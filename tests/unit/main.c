@@ -4,14 +4,17 @@
 #include "check.h"
 
 /* One in each file of tests. */
+void mcr_address_tests(void);
 void mcr_channel_tests(void);
 void mcr_egress_tests(void);
 void mcr_filter_tests(void);
+void mcr_frame_tests(void);
 void mcr_packet_ring_tests(void);
 void mcr_parse_tests(void);
 void mcr_process_tests(void);
 void mcr_route_tests(void);
 void mcr_sandbox_tests(void);
+void mcr_seen_tests(void);
 void mcr_stats_tests(void);
 void mcr_traffic_tests(void);
 void mcr_uring_tests(void);
@@ -51,14 +54,17 @@ void mcr_check_run(void (*test)(void), const char *name)
 
 int main(void)
 {
+	mcr_address_tests();
 	mcr_channel_tests();
 	mcr_egress_tests();
 	mcr_filter_tests();
+	mcr_frame_tests();
 	mcr_packet_ring_tests();
 	mcr_parse_tests();
 	mcr_process_tests();
 	mcr_route_tests();
 	mcr_sandbox_tests();
+	mcr_seen_tests();
 	mcr_stats_tests();
 	mcr_traffic_tests();
 	mcr_uring_tests();

@@ -4,7 +4,6 @@
  */
 #include "check.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -162,6 +161,23 @@ static void tally_counts_foreign_and_broken_datagrams_apart(void)
 	mcr_tally_add(tally, 0, payload, 0, 0);
 	CHECK(tally->corrupt == 1 && tally->foreign == 2);
 	CHECK(tally->received == 0 && tally->flow_count == 0);
+	free_tally(tally);
+}
+
+static void tally_gives_datagrams_that_were_sent_broken_no_place_in_a_flow(void)
+{
+	struct mcr_tally *tally = make_tally(true);
+	struct mcr_traffic_header header = {
+		.stream = STREAM, .length = 40, .version = MCR_TRAFFIC_VERSION, .flags = MCR_TRAFFIC_BROKEN
+	};
+	uint8_t payload[40];
+
+	if (!CHECK(tally))
+		return;
+	mcr_traffic_write(payload, &header, mcr_traffic_hash(&header));
+	mcr_tally_add(tally, 0, payload, sizeof(payload), 0);
+	CHECK(tally->broken == 1);
+	CHECK(tally->received == 0 && tally->flow_count == 0 && tally->corrupt == 0 && tally->foreign == 0);
 	free_tally(tally);
 }
 
@@ -484,30 +500,6 @@ static void rates_and_seconds_take_decimals(void)
 	CHECK(value == 5);
 }
 
-static void addresses_are_those_one_can_send_to(void)
-{
-	struct in_addr address = { .s_addr = 5 };
-	struct sockaddr_in to;
-
-	CHECK(mcr_parse_address("0.1.2.3", &address) == -ERANGE);
-	CHECK(mcr_parse_address("240.0.0.1", &address) == -ERANGE);
-	CHECK(mcr_parse_address("239.1.1", &address) == -EINVAL);
-	CHECK(mcr_parse_address("239.1.1.256", &address) == -EINVAL);
-	CHECK(mcr_parse_address("ff02::1", &address) == -EINVAL);
-	CHECK(address.s_addr == 5);
-	CHECK(mcr_parse_address("10.0.0.1", &address) == 0 && !mcr_is_multicast(address));
-	CHECK(mcr_parse_address("239.255.255.254", &address) == 0 && mcr_is_multicast(address));
-
-	to = mcr_flow_address(address, 5000, false, 1);
-	CHECK(to.sin_addr.s_addr == inet_addr("239.255.255.255") && ntohs(to.sin_port) == 5000);
-	to = mcr_flow_address(address, 5000, true, 1);
-	CHECK(to.sin_addr.s_addr == address.s_addr && ntohs(to.sin_port) == 5001);
-	CHECK(mcr_check_flows(address, 5000, false, 2) == 0);
-	CHECK(mcr_check_flows(address, 5000, false, 3) == -ERANGE);
-	CHECK(mcr_check_flows(address, 65000, true, 536) == 0);
-	CHECK(mcr_check_flows(address, 65000, true, 537) == -ERANGE);
-}
-
 static int compare_values(const void *a, const void *b)
 {
 	const uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
@@ -578,6 +570,7 @@ void mcr_traffic_tests(void)
 	RUN(header_of_another_length_is_refused);
 	RUN(tally_finds_any_changed_byte_of_a_filling);
 	RUN(tally_counts_foreign_and_broken_datagrams_apart);
+	RUN(tally_gives_datagrams_that_were_sent_broken_no_place_in_a_flow);
 	RUN(tally_digest_is_that_of_the_sender);
 	RUN(tally_digest_tells_order_number_and_content);
 	RUN(tally_keeps_streams_and_destinations_apart);
@@ -590,7 +583,6 @@ void mcr_traffic_tests(void)
 	RUN(imix_is_seven_to_four_to_one);
 	RUN(numbers_are_read_whole_or_refused);
 	RUN(rates_and_seconds_take_decimals);
-	RUN(addresses_are_those_one_can_send_to);
 	RUN(histogram_quantiles_are_within_two_percent);
 	RUN(histogram_takes_every_value_and_merges);
 }
