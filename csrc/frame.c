@@ -169,7 +169,7 @@ static void write_udp(struct mcr_frames *frames)
 static void write_esp(struct mcr_frames *frames)
 {
 	write_be32(frames->body, frames->fault == MCR_FAULT_ESP_SPI ? 0 : frames->plan.spi);
-	write_be32(frames->body + 4, frames->identification);
+	write_be32(frames->body + 4, frames->number);
 	if (frames->fault == MCR_FAULT_ESP_SHORT)
 		frames->body_bytes = TRUNCATED_ESP_BYTES;
 }
@@ -185,7 +185,7 @@ void mcr_frames_begin(struct mcr_frames *frames, const struct mcr_frame_plan *pl
 	assert(plan->fragment_bytes >= FRAGMENT_UNIT && plan->fragment_bytes % FRAGMENT_UNIT == 0);
 	frames->plan = *plan;
 	frames->fault = fault;
-	frames->identification = number;
+	frames->number = number;
 	frames->body_bytes = header_bytes + head_bytes + tail_bytes;
 	memcpy(frames->body + header_bytes, head, head_bytes);
 	memcpy(frames->body + header_bytes + head_bytes, tail, tail_bytes);
@@ -230,7 +230,7 @@ static uint32_t write_ipv4(uint8_t *to, const struct mcr_frames *frames, uint32_
 	write_be16(to + 2, frames->fault == MCR_FAULT_IP_SHORT ? SHORT_IPV4_BYTES :
 			   frames->fault == MCR_FAULT_IP_LENGTH ? length + body_bytes + EXCESS :
 								  length + body_bytes);
-	write_be16(to + 4, frames->identification);
+	write_be16(to + 4, plan->identification + frames->number);
 	write_be16(to + 6, offset / FRAGMENT_UNIT | (is_last ? 0 : IPV4_MORE_FRAGMENTS));
 	to[8] = plan->ttl;
 	to[9] = plan->protocol;
@@ -271,7 +271,7 @@ static uint32_t write_ipv6(uint8_t *to, const struct mcr_frames *frames, uint32_
 		next = at;
 		to[at + 1] = 0;
 		write_be16(to + at + 2, offset | (is_last ? 0 : 1));
-		write_be32(to + at + 4, frames->identification);
+		write_be32(to + at + 4, plan->identification + frames->number);
 		at += FRAGMENT_HEADER_BYTES;
 	}
 	to[next] = plan->protocol;

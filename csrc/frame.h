@@ -49,13 +49,13 @@
 	X(PORT_ZERO, "port-0", MCR_FAULT_UDP | MCR_FAULT_ANY_IP, "destination port 0") \
 	X(IP_CHECKSUM, "ip-checksum", MCR_FAULT_ANY_IPV4 | MCR_FAULT_WHOLE, "a wrong IPv4 header checksum") \
 	X(IP_LENGTH, "ip-length", MCR_FAULT_ANY | MCR_FAULT_WHOLE, "an IP length beyond the frame's end") \
-	X(IP_SHORT, "ip-short", MCR_FAULT_ANY_IPV4 | MCR_FAULT_WHOLE, "an IPv4 length that ends in the IPv4 header") \
+	X(IP_SHORT, "ip-short", MCR_FAULT_ANY_IPV4 | MCR_FAULT_WHOLE, "an IPv4 length less than its header") \
 	X(IP_VERSION, "ip-version", MCR_FAULT_ANY | MCR_FAULT_WHOLE, "IP version 5") \
 	X(IP_HEADER_LENGTH, "ip-header-length", MCR_FAULT_ANY_IPV4 | MCR_FAULT_WHOLE, "an IPv4 header of 16 bytes") \
 	X(IP_TRUNCATED, "ip-truncated", MCR_FAULT_ANY | MCR_FAULT_WHOLE, "half an IP header") \
 	X(ESP_SHORT, "esp-short", MCR_FAULT_ESP | MCR_FAULT_ANY_IP | MCR_FAULT_WHOLE, "7 bytes of ESP, one too few") \
 	X(ESP_SPI, "esp-spi", MCR_FAULT_ESP | MCR_FAULT_ANY_IP, "SPI 0, which ESP reserves") \
-	X(FRAGMENT_MISSING, "fragment-missing", MCR_FAULT_ANY | MCR_FAULT_FRAGMENTS, "its last fragment is never sent") \
+	X(FRAGMENT_MISSING, "fragment-missing", MCR_FAULT_ANY | MCR_FAULT_FRAGMENTS, "its last fragment is not sent") \
 	X(FRAGMENT_OVERLAP, "fragment-overlap", MCR_FAULT_ANY | MCR_FAULT_FRAGMENTS, \
 	  "its second fragment begins 8 bytes early")
 
@@ -70,6 +70,7 @@ enum mcr_fault {
 struct mcr_frame_plan {
 	struct mcr_address from, to; /* of one family */
 	uint32_t spi; /* of ESP */
+	uint32_t identification; /* of the datagram with the number 0; IPv4 has 16 bits of it */
 	uint16_t from_port, to_port; /* of UDP */
 	uint16_t vlans[MCR_FRAME_VLANS_MAX]; /* IDs, the outer one first */
 	uint16_t fragment_bytes; /* of IP payload in a frame, a multiple of 8, at least 8 */
@@ -86,7 +87,7 @@ struct mcr_frame_plan {
 struct mcr_frames {
 	struct mcr_frame_plan plan;
 	enum mcr_fault fault;
-	uint32_t identification; /* of the datagram, for its fragments */
+	uint32_t number; /* of the datagram */
 	uint32_t count; /* frames */
 	uint32_t body_bytes;
 	uint8_t body[MCR_UDP_HEADER_BYTES + MCR_FRAME_PAYLOAD_MAX]; /* what IP carries */
@@ -105,7 +106,7 @@ const char *mcr_fault_word(enum mcr_fault fault);
 /** mcr_fault_meaning - what is wrong with a datagram that has it. */
 const char *mcr_fault_meaning(enum mcr_fault fault);
 
-/** mcr_frame_room - bytes of IP payload, a multiple of 8, that fit into one frame of the plan where a link carries @mtu. */
+/** mcr_frame_room - bytes of IP payload, a multiple of 8, that fit into one frame where a link carries @mtu. */
 uint32_t mcr_frame_room(const struct mcr_frame_plan *plan, uint32_t mtu);
 
 /** mcr_frame_protocol - EtherType of the frames, in host order. */
@@ -113,7 +114,7 @@ uint16_t mcr_frame_protocol(const struct mcr_frame_plan *plan);
 
 /**
  * mcr_frames_begin - take a datagram in, its payload in two parts.
- * @number: of the datagram: its identification, and the sequence number of ESP.
+ * @number: of the datagram: for its identification, which its fragments share, and the sequence number of ESP.
  * @fault:  one that the plan's protocol, version and size can have.
  *
  * Afterwards @frames->count frames can be made.

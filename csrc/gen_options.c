@@ -453,8 +453,8 @@ static int complete_frames(struct mcr_gen_options *options)
 				   "expected --fragment below %u", mcr_fault_word(options->fault),
 				   MCR_UDP_HEADER_BYTES + options->sizes.min);
 	if (frame->has_options && frame->to.family == AF_INET && options->sizes.max > SIZE_WITH_OPTIONS_MAX)
-		return mcr_failure("gen", "Cannot use --ip-options for datagrams of %u bytes: expected --size %u or less",
-				   options->sizes.max, SIZE_WITH_OPTIONS_MAX);
+		return mcr_failure("gen", "Cannot use --ip-options for datagrams of %u bytes: "
+				   "expected --size %u or less", options->sizes.max, SIZE_WITH_OPTIONS_MAX);
 	if (options->interface.is_ethernet && !options->has_mac && !mcr_address_is_multicast(&options->range.first))
 		return mcr_failure("gen", "Cannot send whole frames to a host on \"%s\": --to-mac is missing",
 				   options->interface.name);

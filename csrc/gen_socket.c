@@ -16,6 +16,7 @@
 /* Source ports of frames, where none is asked for: the dynamic ones, each flow its own. */
 #define DYNAMIC_PORT_FIRST 49152u
 #define DYNAMIC_PORTS 16384u
+#define IDENTIFICATION_NS 1000000u /* 65,536 of them are more than the half minute; a run may send one in each */
 
 /* Names of linux/in6.h, which cannot be included beside netinet/in.h. */
 #define OPTION_IPV6_UNICAST_IF 76
@@ -136,6 +137,10 @@ int mcr_gen_framer_new(const struct mcr_gen_options *options, struct mcr_gen_fra
 		return MCR_EXIT_FAILED;
 	}
 	enlarge_buffer(made->fd);
+	/* A kernel keeps what it has of a datagram for half a minute: what the run before this one left incomplete must
+	 * not be completed by ours.
+	 */
+	made->identification = (uint32_t)(clock_ns(CLOCK_REALTIME) / IDENTIFICATION_NS);
 	*framer = made;
 	return MCR_EXIT_DONE;
 }
@@ -183,6 +188,7 @@ int32_t mcr_gen_framer_send(struct mcr_gen_framer *framer, uint32_t flow, enum m
 
 	plan.to = mcr_flow_address(&options->range, flow);
 	plan.from = options->source.family ? options->source : mcr_interface_source(&options->interface, &plan.to);
+	plan.identification = framer->identification;
 	plan.to_port = mcr_flow_port(&options->range, flow);
 	plan.from_port = options->source_port ? options->source_port :
 						(uint16_t)(DYNAMIC_PORT_FIRST + flow % DYNAMIC_PORTS);

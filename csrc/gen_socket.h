@@ -21,7 +21,8 @@ int mcr_gen_socket_open(const struct mcr_gen_options *options, const union mcr_e
 struct mcr_gen_framer {
 	const struct mcr_gen_options *options;
 	int fd;
-	uint32_t number; /* of the datagram */
+	uint32_t number; /* of the datagram sent last, from 1 */
+	uint32_t identification; /* of the datagram with the number 0 */
 	struct mcr_frames frames;
 };
 

@@ -241,7 +241,8 @@ static int check_sources(const struct mcr_sink_options *options)
 					       mcr_address_print(group, text));
 		for (uint32_t j = 0; j < options->source_count; j++) {
 			if (options->sources[j].family != group->family)
-				return mcr_usage_error("sink", "Cannot use --from and --group of different IP versions");
+				return mcr_usage_error("sink", "Cannot use --from and --group of different IP "
+						       "versions");
 		}
 	}
 	return MCR_OPTIONS_RUN;

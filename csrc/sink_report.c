@@ -73,8 +73,8 @@ static void print_json(const struct mcr_sink_result *result, const struct mcr_si
 	       ",\"behind\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"seconds\":%.6f,\"rate\":%.1f,",
 	       is_final ? "true" : "false", totals->received, totals->lost, totals->reordered,
 	       totals->duplicated, totals->stale, totals->corrupt, result->tally.broken,
-	       result->tally.foreign, result->tally.untracked, result->socket_drops, result->tally.behind, totals->bytes,
-	       totals->seconds, totals->rate);
+	       result->tally.foreign, result->tally.untracked, result->socket_drops, result->tally.behind,
+	       totals->bytes, totals->seconds, totals->rate);
 	print_latency(&result->latency);
 	if (is_final) {
 		printf(",\"seen\":");

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define RECEIVE_BUFFER_BYTES (64 << 20)
+#define QUEUED_MAX (2u * RECEIVE_BUFFER_BYTES / 768u) /* the kernel doubles it; no datagram counts as less than 768 */
 
 /* A name of linux/in6.h, which cannot be included beside netinet/in.h. */
 #define OPTION_IPV6_MULTICAST_ALL 29
@@ -79,6 +80,15 @@ static int set_up(int fd, int family, bool is_raw)
 	       set_number(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) < 0 ? -1 : 0;
 }
 
+/* A raw socket receives from its creation on, whatever the destination, until it is bound. */
+static void discard_queued(int fd)
+{
+	uint8_t byte;
+
+	for (uint32_t i = 0; i < QUEUED_MAX && recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0; i++)
+		;
+}
+
 static int listen_on(const struct mcr_sink_options *options, const struct mcr_sink_socket *one)
 {
 	const struct mcr_address to = mcr_address_from(&one->to.any);
@@ -92,10 +102,13 @@ static int listen_on(const struct mcr_sink_options *options, const struct mcr_si
 	if (set_up(one->fd, to.family, options->is_esp) < 0 ||
 	    (mcr_address_is_multicast(&to) && set_number(one->fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0))
 		return mcr_failure("sink", "Cannot set up a socket: %s", strerror(errno));
-	if (bind(one->fd, &one->to.any, mcr_endpoint_length(&one->to)) == 0)
-		return MCR_EXIT_DONE;
-	return mcr_failure("sink", "Cannot listen on %s: %s%s", mcr_endpoint_print(&one->to, text), strerror(errno),
-			   errno == EACCES ? " (a port below 1024 needs root or CAP_NET_BIND_SERVICE)" : "");
+	if (bind(one->fd, &one->to.any, mcr_endpoint_length(&one->to)) < 0)
+		return mcr_failure("sink", "Cannot listen on %s: %s%s", mcr_endpoint_print(&one->to, text),
+				   strerror(errno),
+				   errno == EACCES ? " (a port below 1024 needs root or CAP_NET_BIND_SERVICE)" : "");
+	if (options->is_esp)
+		discard_queued(one->fd);
+	return MCR_EXIT_DONE;
 }
 
 int mcr_sink_socket_open(const struct mcr_sink_options *options, struct mcr_sink_socket *one)

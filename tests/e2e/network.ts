@@ -90,6 +90,25 @@ export class Network implements AsyncDisposable {
     await this.ip(namespace, "link", "del", name);
   }
 
+  /**
+   * Gives an interface an IPv6 address, which can be used at once, beside a link-local one. From then on it says things
+   * by itself: memberships, neighbours.
+   */
+  async addAddress6({ namespace, interface: name, address }: End): Promise<void> {
+    const settings = { accept_dad: 0, router_solicitations: 0, disable_ipv6: 0 };
+    const lines = Object.entries(settings).map(([key, value]) =>
+      `echo ${value} >/proc/sys/net/ipv6/conf/${name}/${key}`
+    );
+    await output(this.within(namespace, ["sh", "-ec", lines.join("\n")]));
+    await this.ip(namespace, "addr", "add", address, "dev", name, "nodad");
+  }
+
+  /** The station address of an interface, for `Stream.toMac`. */
+  async macOf(namespace: string, name: string): Promise<string> {
+    const [link] = JSON.parse(await this.ip(namespace, "-j", "link", "show", name));
+    return link.address;
+  }
+
   /** Runs `ip` in a namespace. */
   async ip(namespace: string, ...args: string[]): Promise<string> {
     return await output(["ip", "-n", this.fullName(namespace), ...args]);

@@ -18,18 +18,66 @@ const TIMEOUT_SECONDS = 45;
 /** Datagrams a second where a test is not about speed: a ring holds 0.4 s of it, if a shared machine stands still. */
 const RATE = 20_000;
 
-/** Where a stream goes, and how. */
+/** What `mcr gen --corrupt` can do to a datagram; all but it is right. */
+export type Corruption =
+  | "udp-checksum"
+  | "udp-no-checksum"
+  | "udp-length"
+  | "udp-short"
+  | "udp-truncated"
+  | "port-0"
+  | "ip-checksum"
+  | "ip-length"
+  | "ip-short"
+  | "ip-version"
+  | "ip-header-length"
+  | "ip-truncated"
+  | "esp-short"
+  | "esp-spi"
+  | "fragment-missing"
+  | "fragment-overlap";
+
+/** Where a stream goes, and how. What is not said is up to `mcr gen`. */
 export interface Stream {
   readonly namespace?: string;
   readonly interface?: string;
+  /** A group or a host, IPv4 or IPv6. */
   readonly group: string;
-  readonly port: number;
+  /** None for ESP. */
+  readonly port?: number;
+  /** Datagrams in all, broken ones included. */
   readonly count: number;
   /** Datagrams a second; 20,000 unless given. */
   readonly rate?: number;
-  readonly size?: string;
-  /** Consecutive groups, served in turn. */
+  /** Bytes of payload: a number, or what `--size` takes. */
+  readonly size?: number | string;
+  /** Consecutive groups or ports, served in turn. */
   readonly flows?: number;
+  readonly flowsBy?: "group" | "port";
+  readonly burst?: number;
+  readonly gso?: "on" | "off" | "auto";
+  /** Also an address that the namespace does not have. */
+  readonly source?: string;
+  readonly sourcePort?: number;
+  readonly ttl?: number;
+  readonly dscp?: number;
+  readonly ecn?: number;
+  /** A VLAN ID, or two: `100.200` is a tag 200 in a tag 100. */
+  readonly vlan?: number | string;
+  /** Bytes of IP payload in a fragment. */
+  readonly fragment?: number;
+  readonly fragmentOrder?: "forward" | "reverse";
+  /** Options in the IP header, which a relay has to skip. */
+  readonly ipOptions?: boolean;
+  /** No UDP checksum, which a relay of IPv4 has to take. */
+  readonly noChecksum?: boolean;
+  readonly protocol?: "udp" | "esp";
+  readonly spi?: number;
+  /** Of a host that whole frames go to; see `Network.macOf()`. */
+  readonly toMac?: string;
+  readonly corrupt?: Corruption;
+  /** Which datagrams of a flow are broken; all unless given. */
+  readonly corruptEvery?: number;
   /** Further arguments. */
   readonly args?: readonly string[];
 }
@@ -38,9 +86,15 @@ export interface Stream {
 export interface Place {
   readonly namespace?: string;
   readonly interface?: string;
-  readonly group: string;
-  readonly port: number;
+  /** Groups to join, or an address of the namespace. */
+  readonly group: string | readonly string[];
+  /** None for ESP. */
+  readonly port?: number;
+  /** Sources that the groups are joined for; any unless given. */
+  readonly from?: readonly string[];
+  readonly protocol?: "udp" | "esp";
   readonly flows?: number;
+  readonly flowsBy?: "group" | "port";
   readonly idle?: number;
   /** Ends it after so many, at once. */
   readonly count?: number;
@@ -49,13 +103,17 @@ export interface Place {
 /** What `mcr gen -j` says of one flow. */
 export interface SentFlow {
   readonly flow: number;
+  /** Those that should arrive. */
   readonly sent: number;
+  /** Those beside them that nobody should hand on. */
+  readonly broken: number;
   readonly digest: string;
 }
 
 /** What `mcr gen -j` says. */
 export interface Sent {
   readonly sent: number;
+  readonly broken: number;
   readonly gso: boolean;
   readonly errors: Readonly<Record<string, number>>;
   readonly flows: readonly SentFlow[];
@@ -77,20 +135,50 @@ export interface ReceivedFlow extends Counts {
   readonly digest: string;
 }
 
+/** How many datagrams had which value, for each value that occurred. */
+export type Tally = Readonly<Record<string, number>>;
+
+/** What the headers of all that was received said. */
+export interface Seen {
+  /** TTL or hop limit. */
+  readonly ttl: Tally;
+  readonly dscp: Tally;
+  readonly ecn: Tally;
+  /** Addresses. */
+  readonly source: Tally;
+  /** Of UDP. */
+  readonly source_port: Tally;
+  /** Of ESP. */
+  readonly spi: Tally;
+}
+
 /** What `mcr sink -j` says. */
 export interface Received extends Counts {
+  /** Sent broken, and handed on nevertheless. */
+  readonly broken: number;
   readonly foreign: number;
   readonly untracked: number;
+  /** Those with a wrong UDP checksum, too. */
   readonly socket_drops: number;
+  readonly seen: Seen;
   readonly flows: readonly ReceivedFlow[];
 }
 
 /** The command line of `mcr gen` for a stream. */
 export function gen(network: Network, stream: Stream): string[] {
-  const { namespace = "source", interface: name = "s0", rate = RATE, size = "1316", flows = 1 } = stream;
-  const where = ["--interface", name, "--group", stream.group, "--port", String(stream.port)];
-  const what = ["--count", String(stream.count), "--rate", String(rate), "--size", size, "--flows", String(flows)];
-  return network.within(namespace, nativeMcr("gen", "-j", ...where, ...what, ...stream.args ?? []));
+  const { namespace = "source", args = [], ...options } = stream;
+  const all = { interface: "s0", rate: RATE, size: 1316, ...options };
+  return network.within(namespace, nativeMcr("gen", "-j", ...optionsOf(all), ...args));
+}
+
+/** `{ sourcePort: 7, ipOptions: true, from: ["a", "b"] }` as `--source-port 7 --ip-options --from a --from b`. */
+function optionsOf(values: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(values).flatMap(([key, value]) => {
+    const option = `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    if (value === undefined || value === false) return [];
+    if (value === true) return [option];
+    return [value].flat().flatMap((one) => [option, String(one)]);
+  });
 }
 
 /** Sends a stream to its end. */
@@ -108,11 +196,9 @@ export class Sink implements AsyncDisposable {
 
   /** Starts a sink and waits until it listens. */
   static async start(network: Network, place: Place): Promise<Sink> {
-    const { namespace = "sink", interface: name = "k0", flows = 1, idle = IDLE_SECONDS, count } = place;
-    const where = ["--interface", name, "--group", place.group, "--port", String(place.port)];
-    const when = ["--flows", String(flows), "--idle", String(idle), "--timeout", String(TIMEOUT_SECONDS)];
-    if (count !== undefined) when.push("--count", String(count));
-    const process = await Process.start(network.within(namespace, nativeMcr("sink", "-j", ...where, ...when)));
+    const { namespace = "sink", ...options } = place;
+    const all = { interface: "k0", idle: IDLE_SECONDS, timeout: TIMEOUT_SECONDS, ...options };
+    const process = await Process.start(network.within(namespace, nativeMcr("sink", "-j", ...optionsOf(all))));
     await process.line("stderr", /^ready$/);
     return new Sink(process);
   }
@@ -136,13 +222,34 @@ export class Sink implements AsyncDisposable {
 
 /** Fails unless what was received is what was sent: each datagram once, unchanged, and in order per flow. */
 export function checkComplete(received: Received, sent: Sent): void {
-  const { foreign, untracked, socket_drops } = received;
+  const { broken, foreign, untracked, socket_drops } = received;
   const came = received.flows.map(({ flow, digest, ...counts }) => ({ flow, digest, ...pickCounts(counts) }));
   const expected = sent.flows.map(({ flow, digest, sent: count }) => ({ flow, digest, ...perfect(count) }));
   deepStrictEqual(
-    { foreign, untracked, socket_drops, ...pickCounts(received), flows: came.sort((a, b) => a.flow - b.flow) },
-    { foreign: 0, untracked: 0, socket_drops: 0, ...perfect(sent.sent), flows: expected },
+    { broken, foreign, untracked, socket_drops, ...pickCounts(received), flows: came.sort((a, b) => a.flow - b.flow) },
+    { broken: 0, foreign: 0, untracked: 0, socket_drops: 0, ...perfect(sent.sent), flows: expected },
   );
+}
+
+/** What headers should have said: the one value of all that was received, or a count for each value. */
+export type ExpectedSeen = { readonly [Field in keyof Seen]?: string | number | Tally };
+
+/** Fails unless headers said what is expected of them, exactly; fields that are not named may say anything. */
+export function checkSeen({ seen, received }: Received, expected: ExpectedSeen): void {
+  const fields = Object.keys(expected) as (keyof Seen)[];
+  deepStrictEqual(
+    Object.fromEntries(fields.map((field) => [field, seen[field]])),
+    Object.fromEntries(fields.map((field) => {
+      const value = expected[field]!;
+      return [field, typeof value === "object" ? value : { [value]: received }];
+    })),
+  );
+}
+
+/** Fails unless nothing at all came. */
+export function checkNothing({ broken, foreign, untracked, socket_drops, ...counts }: Received): void {
+  const nothing = { broken: 0, foreign: 0, untracked: 0, socket_drops: 0, ...perfect(0) };
+  deepStrictEqual({ broken, foreign, untracked, socket_drops, ...pickCounts(counts) }, nothing);
 }
 
 function pickCounts({ received, lost, reordered, duplicated, stale, corrupt }: Counts): Counts {

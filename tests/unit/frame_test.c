@@ -1,6 +1,6 @@
 /*
- * Frames of our own making, byte for byte; and each fault alone: what is wrong with a datagram is that and nothing else.
- * The parser of the data path is the judge where it knows the fault.
+ * Frames of our own making, byte for byte; and each fault alone: what is wrong with a datagram is that, and nothing
+ * else. The parser of the data path is the judge where it knows the fault.
  */
 #include "check.h"
 
@@ -79,7 +79,8 @@ static uint32_t udp_sum(const uint8_t *packet, uint32_t length)
 
 static void frame_of_ipv4_is_right_in_every_byte(void)
 {
-	static const char expected[] = "\x45\xb8\x00\x26\x12\x34\x00\x00\x03\x11\xaa\xcf\x0a\x09\x00\x01\xef\x01\x01\x01"
+	static const char expected[] = "\x45\xb8\x00\x26\x12\x34\x00\x00\x03\x11\xaa\xcf"
+				       "\x0a\x09\x00\x01\xef\x01\x01\x01"
 				       "\x10\x00\x13\x88\x00\x12\x19\x7d"
 				       "headtail!!";
 	struct mcr_frames *frames = calloc(1, sizeof(*frames));
@@ -322,7 +323,8 @@ static void fragments_make_the_datagram_whole(void)
 
 		plan.reverse = i / 2 % 2;
 		plan.fragment_bytes = cuts[i / 4 / array_count(sizes)];
-		mcr_frames_begin(frames, &plan, MCR_FAULT_NONE, 77, head, sizeof(head), payload, size);
+		plan.identification = 70;
+		mcr_frames_begin(frames, &plan, MCR_FAULT_NONE, 7, head, sizeof(head), payload, size);
 		CHECK(frames->count == (bytes + plan.fragment_bytes - 1) / plan.fragment_bytes);
 		if (frames->count == 1)
 			continue;
