@@ -21,6 +21,7 @@ export interface Option {
   /**
    * What its value is called in the help; absent when it takes none. Shells propose what it names: interfaces for
    * `IFACE`, rules for `ID`, files for `PATH` and `FILE`, and words in small letters themselves, as in `on|off|auto`.
+   * In brackets it may be left out, and is a number where it is not: `[SECONDS]`.
    */
   readonly value?: string;
   /** Whether it may be given more than once. */
@@ -130,7 +131,7 @@ export function readArguments(command: Command, args: readonly string[]): Argume
   const names = new Map<string, Option>();
   const config: Record<string, { type: "string" | "boolean"; short?: string; multiple: true }> = {};
   for (const option of command.options) {
-    const type = option.value === undefined ? "boolean" : "string";
+    const type = option.value === undefined || isOptional(option) ? "boolean" : "string";
     for (const name of [option.name, ...option.aliases ?? []]) {
       names.set(name, option);
       config[name] = { type, multiple: true };
@@ -148,15 +149,27 @@ export function readArguments(command: Command, args: readonly string[]): Argume
   });
   const values = new Map<string, string[]>();
   const positionals: string[] = [];
-  for (const token of tokens) {
-    if (token.kind === "positional") positionals.push(token.value);
+  for (const [index, token] of tokens.entries()) {
     if (token.kind === "option") keepOption(token, names, values, command);
+    if (token.kind !== "positional") continue;
+    const before = tokens[index - 1];
+    const option = before?.kind === "option" && before.value === undefined ? names.get(before.name) : undefined;
+    if (option !== undefined && isOptional(option) && /^[0-9]/.test(token.value)) {
+      values.set(option.name, [token.value]);
+    } else {
+      positionals.push(token.value);
+    }
   }
   const excess = positionals[command.positionalsMax ?? 0];
   if (excess !== undefined) {
     throw new UsageError(`Cannot use argument "${excess}" of mcr ${command.name}: expected ${command.usage}`);
   }
   return new Arguments(positionals, values);
+}
+
+/** Whether the option's value may be left out. */
+function isOptional({ value }: Option): boolean {
+  return value?.startsWith("[") ?? false;
 }
 
 function keepOption(token: Token, names: Map<string, Option>, values: Map<string, string[]>, command: Command): void {
@@ -171,7 +184,7 @@ function keepOption(token: Token, names: Map<string, Option>, values: Map<string
   }
   // The next option is not what somebody meant as a value; to mean it, they can write --name=-value.
   const isMissing = value === undefined || (!inlineValue && /^-./.test(value));
-  if (option.value !== undefined && isMissing) {
+  if (option.value !== undefined && isMissing && !isOptional(option)) {
     throw new UsageError(`Cannot use ${rawName} without a value: expected ${rawName} ${option.value}`);
   }
   const kept = values.get(option.name) ?? [];

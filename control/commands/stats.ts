@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { sumDrops } from "../drops.ts";
 import type { Drops, OutputCounters, Rates, RuleCounters, Stats } from "../model.ts";
 import { makeQuery } from "../query.ts";
 import { formatEndpoint } from "../rule_text.ts";
@@ -21,8 +22,9 @@ an output. P50 and P99 are times from the kernel's receive timestamp to the end
 of the send, LAST is how long ago the newest datagram came or went.
 On a terminal that is too narrow large counts are shortened; --json has all,
 also the rates over 1 s and 60 s.`,
-  example: "mcr stats --json",
+  example: "mcr stats\nmcr stats --watch 5\nmcr stats --json | jq '.rules[].rates.over_1s'",
   method: "stats.get",
+  isWatchable: true,
   format: (stats, width) => formatStats(stats, width),
 });
 
@@ -70,11 +72,6 @@ function formatCounters(
   };
   const total = ["total", ...counts(totals.received, totals.relayed, totals.drops, totals.rates)];
   return formatTable(columns, [...rules.flatMap(ruleRows), total], width);
-}
-
-/** How many datagrams were dropped, for whatever reason. */
-export function sumDrops(drops: Drops): number {
-  return Object.values(drops).reduce((sum, count) => sum + count, 0);
 }
 
 function dropLines(where: string, drops: Drops): string[] {

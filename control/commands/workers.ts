@@ -5,9 +5,9 @@
  */
 import type { WorkerStatus } from "../model.ts";
 import { makeQuery } from "../query.ts";
+import { sumDrops } from "../drops.ts";
 import { fitsInto, formatTable } from "../table.ts";
 import { formatShort } from "../units.ts";
-import { sumDrops } from "./stats.ts";
 
 /** The `workers` command. */
 export const workers = makeQuery({
