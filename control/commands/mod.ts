@@ -18,6 +18,7 @@ import { ping } from "./ping.ts";
 import { remove } from "./remove.ts";
 import { run } from "./run.ts";
 import { stats } from "./stats.ts";
+import { top } from "./top.ts";
 import { version } from "./version.ts";
 import { workers } from "./workers.ts";
 
@@ -27,6 +28,7 @@ const OTHERS: readonly Command[] = [
   remove,
   list,
   stats,
+  top,
   workers,
   interfaces,
   events,
