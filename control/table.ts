@@ -19,9 +19,9 @@ const TEXT_COLUMNS_MIN = 12;
 /**
  * Aligns rows under headings, two spaces between columns, no space at the end of a line.
  *
- * Nothing is ever cut. Where the table would be wider than `width`, columns of text are made narrower; a cell that is too
- * long for its column takes what it needs, and the rest of its row goes on in the next line. Columns of numbers keep
- * their width: a table of too many of them is wider after all.
+ * Nothing is ever left out. Where the table would be wider than `width`, columns of text are made narrower; a cell that is
+ * too long for its column takes what it needs, lines if it must, and the rest of its row goes on in the next line. Columns
+ * of numbers keep their width: a table of too many of them is wider after all.
  */
 export function formatTable(
   columns: readonly Column[],
@@ -63,18 +63,33 @@ function layRow(
   columns.forEach(({ isNumeric }, index) => {
     const cell = row[index] ?? "";
     const columnWidth = widths[index]!;
-    const text = isNumeric ? cell.padStart(columnWidth) : cell;
-    // A cell that does not fit behind its place ends at the margin.
-    const at = Math.max(0, Math.min(start, width - text.length));
+    const pieces = breakCell(isNumeric ? cell.padStart(columnWidth) : cell, width);
+    const text = pieces.at(-1)!;
+    // A text that does not fit behind its place ends at the margin.
+    const at = isNumeric ? start : Math.max(0, Math.min(start, width - text.length));
     const isInTheWay = line.length > 0 && line.length + GAP.length > at;
-    if (isInTheWay && cell !== "") {
+    if ((isInTheWay || pieces.length > 1 && line !== "") && cell !== "") {
       lines.push(line);
       line = "";
     }
+    lines.push(...pieces.slice(0, -1));
     if (cell !== "") line = line.padEnd(at) + text;
     start += columnWidth + GAP.length;
   });
   return [...lines, line];
+}
+
+/** A cell in pieces that fit: one, but where it is wider than the whole table may be. They end where words do. */
+function breakCell(cell: string, width: number): string[] {
+  const pieces: string[] = [];
+  let rest = cell;
+  while (rest.length > width) {
+    const end = Math.max(...[" ", ",", "@", "/"].map((mark) => rest.lastIndexOf(mark, width - 1))) + 1;
+    const length = end > width / 3 ? end : width;
+    pieces.push(rest.slice(0, length));
+    rest = rest.slice(length);
+  }
+  return [...pieces, rest];
 }
 
 /** Breaks a text at spaces so that its lines fit, where that is possible; those after the first are indented. */

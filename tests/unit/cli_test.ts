@@ -332,7 +332,7 @@ Deno.test("formatStats() fits 80 columns with the longest names and large counts
   const rule = { id: LONG_ID, name: LONG_NAME, input: LONG, ...counters, latency, outputs: [output] };
   const advice = { socket_full: "the output's send buffer is full: the interface is slower than the stream" };
   const text = formatStats({ totals: counters, rules: [rule], advice }, 80, 1000);
-  for (const line of text.split("\n")) equal(line.length <= 80 || line.includes(LONG_NAME), true, line);
+  for (const line of text.split("\n")) equal(line.length <= 80, true, line);
   equal(text.includes(`-> ${LONG_ID}`) && text.includes(LONG_NAME), true, text);
   match(text, /^ +9\.01P +9\.01P +123G +1\.23M +12\.3G +47us +999ms +-$/m);
 });

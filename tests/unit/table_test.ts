@@ -33,6 +33,15 @@ Deno.test("formatTable() moves a last cell to the left that would cross the marg
   );
 });
 
+Deno.test("formatTable() breaks a cell that is wider than the table, where a word ends", () => {
+  const sources = "10.1.1.1,10.2.0.0/16,!10.3.3.3@239.1.1.1:5001:eth0";
+  equal(
+    formatTable([{ heading: "RULE" }, { heading: "IN", isNumeric: true }], [[sources, "7"]], 24),
+    ["RULE                  IN", "10.1.1.1,10.2.0.0/16,", "!10.3.3.3@", "239.1.1.1:5001:eth0    7", ""].join("\n"),
+  );
+  equal(formatTable([{ heading: "A" }], [["x".repeat(10)]], 4), "A\nxxxx\nxxxx\nxx\n");
+});
+
 Deno.test("formatTable() keeps every cell whole and every line within the width, whatever is in them", () => {
   const columns = [{ heading: "A" }, { heading: "B" }, { heading: "C", isNumeric: true }, { heading: "D" }];
   const text = (length: number, row: number): string => String.fromCharCode(97 + row).repeat(length);
