@@ -28,6 +28,7 @@ void mcr_egress_begin(struct mcr_egress *egress)
 	egress->retry_count = 0;
 	egress->retry_next = 0;
 	memset(egress->drops, 0, sizeof(egress->drops));
+	egress->refusal_count = 0;
 }
 
 int mcr_egress_has_room(const struct mcr_egress *egress)
@@ -40,6 +41,12 @@ int mcr_egress_has_room(const struct mcr_egress *egress)
 void mcr_egress_drop(struct mcr_egress *egress, enum mcr_drop reason, uint32_t datagram_count)
 {
 	egress->drops[reason] += datagram_count;
+}
+
+void mcr_egress_drop_at(struct mcr_egress *egress, const struct mcr_route *route, enum mcr_drop reason,
+			uint32_t datagram_count, uint32_t bytes)
+{
+	egress->refusals[egress->refusal_count++] = (struct mcr_refusal){ route, reason, datagram_count, bytes };
 }
 
 void mcr_egress_forget(struct mcr_egress *egress, uint32_t socket)
@@ -383,6 +390,16 @@ static void account_run(struct mcr_egress *egress, const struct mcr_run *run, ui
 	account_outputs(egress, run, now_ns);
 }
 
+static void account_refusal(struct mcr_egress *egress, const struct mcr_refusal *refusal)
+{
+	struct mcr_rule_stats *rule = &egress->stats->rules[refusal->route->stats];
+
+	stat_add(&rule->received, refusal->datagram_count);
+	stat_add(&rule->received_bytes, refusal->bytes);
+	stat_add(&rule->drops[refusal->reason], refusal->datagram_count);
+	egress->drops[refusal->reason] += refusal->datagram_count;
+}
+
 void mcr_egress_account(struct mcr_egress *egress, uint64_t now_ns)
 {
 	struct mcr_worker_stats *worker = &egress->stats->worker;
@@ -395,6 +412,10 @@ void mcr_egress_account(struct mcr_egress *egress, uint64_t now_ns)
 		account_run(egress, &egress->runs[i], now_ns);
 		relayed += egress->runs[i].datagram_count;
 		bytes += egress->runs[i].bytes;
+	}
+	for (uint32_t i = 0; i < egress->refusal_count; i++) {
+		account_refusal(egress, &egress->refusals[i]);
+		bytes += egress->refusals[i].bytes;
 	}
 	for (uint32_t reason = 0; reason < MCR_DROP_COUNT; reason++) {
 		if (!egress->drops[reason])

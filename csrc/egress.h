@@ -55,6 +55,14 @@ struct mcr_debt {
 	uint32_t bytes;
 };
 
+/* Datagrams of this batch that a route took but that are not relayed. */
+struct mcr_refusal {
+	const struct mcr_route *route;
+	enum mcr_drop reason;
+	uint32_t datagram_count;
+	uint32_t bytes;
+};
+
 struct mcr_egress {
 	struct io_uring *ring;
 	struct mcr_stats *stats;
@@ -69,6 +77,8 @@ struct mcr_egress {
 	uint64_t times_ns[MCR_BATCH_FRAMES];
 	struct mcr_run runs[MCR_BATCH_FRAMES];
 	uint32_t drops[MCR_DROPS_MAX];
+	uint32_t refusal_count;
+	struct mcr_refusal refusals[MCR_BATCH_FRAMES];
 
 	/* Where emit() goes on. */
 	uint32_t next_run, next_output, next_datagram;
@@ -99,6 +109,10 @@ void mcr_egress_add(struct mcr_egress *egress, const struct mcr_route *route, co
 
 /* Notes datagrams that are not relayed; counted by mcr_egress_account() like the others. */
 void mcr_egress_drop(struct mcr_egress *egress, enum mcr_drop reason, uint32_t datagram_count);
+
+/* The same for a frame that has a route: counted there too. At most MCR_BATCH_FRAMES times a batch. */
+void mcr_egress_drop_at(struct mcr_egress *egress, const struct mcr_route *route, enum mcr_drop reason,
+			uint32_t datagram_count, uint32_t bytes);
 
 /*
  * Queues the batch's requests. Nothing that was queued here before may be without submission. Return: 1 when all are

@@ -4,6 +4,8 @@
 #include "base.h"
 #include "mcr.h"
 
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/virtio_net.h>
 
@@ -15,6 +17,16 @@ static struct tpacket2_hdr *slot_at(const struct mcr_packet_ring *ring, uint64_t
 static uint64_t slot_time_ns(const struct tpacket2_hdr *slot)
 {
 	return (uint64_t)slot->tp_sec * 1000000000u + slot->tp_nsec;
+}
+
+/* By what the link layer says of the packet, which the kernel notes behind the slot's header. */
+static uint32_t slot_version(const struct tpacket2_hdr *slot)
+{
+	const struct sockaddr_ll *link = (const void *)((const uint8_t *)slot + TPACKET_ALIGN(sizeof(*slot)));
+
+	if (likely(link->sll_protocol == htons(ETH_P_IP)))
+		return 4;
+	return link->sll_protocol == htons(ETH_P_IPV6) ? 6 : 0;
 }
 
 /* Slots ahead of the one that is looked at: a ring is larger than a cache (61 to 43 ns a frame, 2026-11). */
@@ -40,6 +52,7 @@ int mcr_packet_ring_look(const struct mcr_packet_ring *ring, uint32_t ahead, str
 	frame->length = slot->tp_snaplen > frame->link_bytes ? slot->tp_snaplen - frame->link_bytes : 0;
 	frame->wire_length = slot->tp_len > frame->link_bytes ? slot->tp_len - frame->link_bytes : 0;
 	frame->flags = status;
+	frame->version = slot_version(slot);
 	frame->segment_bytes = vnet->gso_type == VIRTIO_NET_HDR_GSO_UDP_L4 ? vnet->gso_size : 0;
 	frame->time_ns = slot_time_ns(slot);
 	return 1;

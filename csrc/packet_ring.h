@@ -27,6 +27,7 @@ struct mcr_frame {
 	uint32_t wire_length; /* bytes from the network header on as received */
 	uint32_t link_bytes; /* before the network header */
 	uint32_t flags; /* TP_STATUS_* */
+	uint32_t version; /* of IP, by the header before it: 4 or 6; 0: something else */
 	uint32_t segment_bytes; /* payload of each datagram of a superframe; 0 when it is one datagram */
 	uint64_t time_ns; /* kernel receive timestamp, CLOCK_REALTIME */
 };

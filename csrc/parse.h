@@ -13,25 +13,35 @@
 struct mcr_flow {
 	uint8_t group[16]; /* destination address */
 	uint8_t source[16];
-	uint32_t port; /* destination, host order */
-	uint32_t source_port;
-	uint32_t protocol; /* MCR_PROTOCOL_UDP */
-	uint32_t ttl;
+	uint32_t port; /* destination, host order; 0 with ESP */
+	uint32_t source_port; /* 0 with ESP, or where the sender wants no answer */
+	uint32_t protocol; /* MCR_PROTOCOL_UDP or MCR_PROTOCOL_ESP */
+	uint32_t ttl; /* or hop limit */
 	uint32_t traffic_class; /* DSCP and ECN as one byte */
-	const uint8_t *payload;
+	const uint8_t *payload; /* ESP: from the SPI on */
 	uint32_t payload_length;
 };
 
 /**
- * mcr_parse_ipv4 - take an IPv4 packet with a UDP datagram apart.
- * @packet: from the IPv4 header on.
- * @length: bytes there; what lies beyond the IPv4 total length (Ethernet padding) is ignored.
+ * mcr_parse_packet - take an IPv4 or IPv6 packet with a UDP datagram or ESP apart.
+ * @packet: from the IP header on.
+ * @length: bytes there; what lies beyond the packet's own length (Ethernet padding) is ignored.
+ * @version: of IP, 4 or 6, by the header before: one that says otherwise is refused.
  * @is_checksummed: the kernel vouches for the UDP checksum, or it has not been written yet.
  *
  * The checksums are verified: a relay that writes fresh ones must not turn a corrupt datagram into a valid one.
  *
+ * What is refused though it is well-formed: a destination port of 0 (a source port of 0 is not: RFC 768 has it mean
+ * that no answer is wanted); a UDP checksum of 0 over IPv6 (RFC 8200); a routing header with segments left, behind
+ * which the destination is another one; the authentication header, whose promise a relay can neither check nor keep;
+ * fragments, but for one that is whole (RFC 6946): who wants more puts them together before he calls.
+ *
  * Return: MCR_DROP_COUNT when all is well and @flow is filled in, else the enum mcr_drop.
  */
-enum mcr_drop mcr_parse_ipv4(const uint8_t *packet, uint32_t length, int is_checksummed, struct mcr_flow *flow);
+enum mcr_drop mcr_parse_packet(const uint8_t *packet, uint32_t length, uint32_t version, int is_checksummed,
+			       struct mcr_flow *flow);
+
+/* Bytes of a UDP packet before its payload, as far as the @length bytes that are there tell; of whatever packet. */
+uint32_t mcr_parse_header_bytes(const uint8_t *packet, uint32_t length, uint32_t version);
 
 #endif

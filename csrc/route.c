@@ -1,203 +1,177 @@
-/* route.c - see route.h, and mcr_table_compile() in mcr.h. */
+/* route.c - what a worker does with a route table: takes it, and looks datagrams up. See route.h. */
 #include "route.h"
 
 #include "base.h"
+#include "route_hash.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#define TABLE_MAGIC 0x31656c62617472ull /* "rtable1" */
 #define TABLE_SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 
-static struct mcr_bucket *buckets_of(const struct mcr_table *table)
+/* The entry of a source at one level, or NULL. */
+static const struct mcr_entry *level_find(const struct mcr_table *table, const struct mcr_level *level,
+					  struct mcr_words source)
 {
-	return (struct mcr_bucket *)(uintptr_t)(table + 1);
-}
+	const struct mcr_entry *entries = mcr_table_section(table, MCR_SECTION_ENTRIES);
+	const struct mcr_words sought = mcr_words_and(source, level->mask);
+	uint32_t first = level->entry_first, count = level->entry_count;
 
-/*
- * Groups differ in few bits, and those lie in the topmost byte of the word: a multiplication carries bits upwards only,
- * so they are folded down before each (the finalizer of MurmurHash3).
- */
-static uint32_t key_hash(uint32_t input, const uint8_t *group, uint32_t port)
-{
-	uint64_t high, low;
+	while (count > 0) {
+		const uint32_t half = count / 2;
+		const int order = mcr_words_compare(entries[first + half].address, sought);
 
-	memcpy(&high, group, sizeof(high));
-	memcpy(&low, group + 8, sizeof(low));
-	low ^= high * 0x9e3779b97f4a7c15ull;
-	low += ((uint64_t)input << 32 | port) * 0xc2b2ae3d27d4eb4full;
-	low ^= low >> 33;
-	low *= 0xff51afd7ed558ccdull;
-	low ^= low >> 33;
-	low *= 0xc4ceb9fe1a85ec53ull;
-	return (uint32_t)(low >> 32);
-}
-
-static int bucket_is(const struct mcr_bucket *bucket, uint32_t input, const uint8_t *group, uint32_t port)
-{
-	return bucket->port == port && bucket->input == input && memcmp(bucket->group, group, 16) == 0;
-}
-
-const struct mcr_route *mcr_route_find(const struct mcr_table *table, uint32_t input, const uint8_t *group,
-				       uint32_t port)
-{
-	const struct mcr_bucket *buckets;
-	uint32_t mask;
-
-	if (unlikely(!table || !port))
-		return NULL;
-	buckets = buckets_of(table);
-	mask = table->bucket_count - 1;
-	/* Ends: at most half of the buckets are taken. */
-	for (uint32_t i = key_hash(input, group, port) & mask; buckets[i].port; i = (i + 1) & mask) {
-		if (bucket_is(&buckets[i], input, group, port))
-			return &mcr_table_routes(table)[buckets[i].route];
+		if (order == 0)
+			return &entries[first + half];
+		if (order < 0) {
+			first += half + 1;
+			count -= half + 1;
+		} else {
+			count = half;
+		}
 	}
 	return NULL;
 }
 
-static int32_t rule_check(const struct mcr_rule *rule, uint32_t index, uint32_t output_count)
+static int route_excludes(const struct mcr_table *table, const struct mcr_route *route, struct mcr_words source)
 {
-	if (rule->port_first == 0 || rule->port_first > UINT16_MAX || rule->port_last != rule->port_first)
-		return mcr_fail(EINVAL, "Cannot compile rule %u: ports %u to %u, wanted one from 1 to 65535", index,
-				rule->port_first, rule->port_last);
-	if (rule->protocol != MCR_PROTOCOL_UDP || rule->group_bits != 128 || rule->source_count ||
-	    rule->excluded_count)
-		return mcr_fail(EINVAL, "Cannot compile rule %u: wanted one group of UDP, from all sources", index);
-	if (rule->input >= MCR_INPUTS_MAX || rule->stats >= MCR_RULES_MAX)
-		return mcr_fail(EINVAL, "Cannot compile rule %u: input %u or slot %u is beyond its limit", index,
-				rule->input, rule->stats);
-	if (rule->output_count > MCR_RULE_OUTPUTS_MAX || rule->output_first > output_count ||
-	    rule->output_count > output_count - rule->output_first)
-		return mcr_fail(EINVAL, "Cannot compile rule %u: outputs %u+%u of %u", index, rule->output_first,
-				rule->output_count, output_count);
+	const struct mcr_level *levels = mcr_table_section(table, MCR_SECTION_LEVELS);
+
+	for (uint32_t i = 0; i < route->excluded_count; i++) {
+		if (level_find(table, &levels[route->excluded_first + i], source))
+			return 1;
+	}
 	return 0;
 }
 
-static uint32_t flags_of(const struct mcr_output *outputs, uint32_t output_count)
+/* The route of a bucket that cares for sources, or NULL. */
+static const struct mcr_route *chain_find(const struct mcr_table *table, const struct mcr_bucket *bucket,
+					  const uint8_t *address)
 {
-	uint32_t flags = 0;
+	const uint32_t *chain = mcr_table_section(table, MCR_SECTION_CHAIN);
+	const struct mcr_taker *takers = mcr_table_section(table, MCR_SECTION_TAKERS);
+	const struct mcr_level *levels = mcr_table_section(table, MCR_SECTION_LEVELS);
+	const struct mcr_words source = mcr_words_of(address);
 
-	for (uint32_t i = 0; i < output_count; i++)
-		flags |= outputs[i].flags;
-	return flags;
-}
+	for (uint32_t i = 0; i < bucket->chain_count; i++) {
+		const struct mcr_taker *taker = &takers[chain[bucket->target + i]];
 
-static int32_t table_fill(struct mcr_table *table, const struct mcr_rule *rules, const struct mcr_output *outputs)
-{
-	struct mcr_bucket *buckets = buckets_of(table);
-	struct mcr_route *routes = (struct mcr_route *)(uintptr_t)mcr_table_routes(table);
-	const uint32_t mask = table->bucket_count - 1;
+		for (uint32_t at = 0; at < taker->level_count; at++) {
+			const struct mcr_entry *entry = level_find(table, &levels[taker->level_first + at], source);
+			const struct mcr_route *route = entry ? &mcr_table_routes(table)[entry->route] : NULL;
 
-	for (uint32_t i = 0; i < table->route_count; i++) {
-		const struct mcr_rule *rule = &rules[i];
-		uint32_t at = key_hash(rule->input, rule->group, rule->port_first) & mask;
-
-		for (; buckets[at].port; at = (at + 1) & mask) {
-			if (bucket_is(&buckets[at], rule->input, rule->group, rule->port_first))
-				return mcr_fail(EEXIST, "Cannot compile rule %u: rule %u has the same key", i,
-						buckets[at].route);
+			if (route && !route_excludes(table, route, source))
+				return route;
 		}
-		buckets[at].input = rule->input;
-		buckets[at].port = rule->port_first;
-		buckets[at].route = i;
-		memcpy(buckets[at].group, rule->group, 16);
-		routes[i] = (struct mcr_route){ .stats = rule->stats,
-						.output_first = rule->output_first,
-						.output_count = rule->output_count,
-						.port_first = rule->port_first,
-						.varies = flags_of(outputs + rule->output_first, rule->output_count) };
 	}
-	if (table->output_count)
-		memcpy((uint8_t *)table + table->outputs_offset, outputs, table->output_count * sizeof(*outputs));
+	return NULL;
+}
+
+const struct mcr_route *mcr_route_find(const struct mcr_table *table, uint32_t input, const struct mcr_flow *flow,
+				       enum mcr_drop *reason)
+{
+	const struct mcr_words address = mcr_words_of(flow->group);
+	const struct mcr_bucket *buckets;
+	const struct mcr_shape *shapes;
+	uint32_t mask, shape, shape_end;
+
+	*reason = MCR_DROP_NO_RULE;
+	if (unlikely(!table))
+		return NULL;
+	buckets = mcr_table_section(table, MCR_SECTION_BUCKETS);
+	shapes = mcr_table_section(table, MCR_SECTION_SHAPES);
+	mask = table->counts[MCR_SECTION_BUCKETS] - 1;
+	shape = 0;
+	shape_end = table->udp_shape_count;
+	if (unlikely(flow->protocol != MCR_PROTOCOL_UDP)) {
+		shape = shape_end;
+		shape_end = table->counts[MCR_SECTION_SHAPES];
+	}
+	for (; shape < shape_end; shape++) {
+		const struct mcr_words group = mcr_words_and(address, shapes[shape].group_mask);
+		const uint32_t port = flow->port & shapes[shape].port_mask;
+		const uint64_t rest = mcr_bucket_rest(input, shape + 1, port);
+
+		/* Ends: at most half of the buckets are taken. */
+		for (uint32_t i = mcr_key_hash(group, rest) & mask; buckets[i].shape; i = (i + 1) & mask) {
+			const struct mcr_bucket *bucket = &buckets[i];
+			const struct mcr_route *route;
+
+			if (mcr_bucket_rest(bucket->input, bucket->shape, bucket->port) != rest ||
+			    !mcr_words_equal(bucket->group, group))
+				continue;
+			if (likely(bucket->chain_count == 0))
+				return &mcr_table_routes(table)[bucket->target];
+			route = chain_find(table, bucket, flow->source);
+			if (route)
+				return route;
+			*reason = MCR_DROP_SOURCE;
+			break;
+		}
+	}
+	return NULL;
+}
+
+int mcr_table_find_sender(const struct mcr_table *table, const struct mcr_flow *flow)
+{
+	const struct mcr_sender_bucket *buckets = mcr_table_section(table, MCR_SECTION_SENDERS);
+	const struct mcr_words address = mcr_words_of(flow->source);
+	const uint32_t mask = table->counts[MCR_SECTION_SENDERS] - 1;
+
+	/* Of this port, and of whatever port. */
+	for (uint32_t any = 0; any < 2; any++) {
+		const uint32_t port = any ? 0 : flow->source_port;
+
+		for (uint32_t i = mcr_key_hash(address, port) & mask; buckets[i].is_used; i = (i + 1) & mask) {
+			if (buckets[i].port == port && mcr_words_equal(buckets[i].address, address))
+				return 1;
+		}
+	}
 	return 0;
 }
 
-static int32_t inputs_check(const struct mcr_rule *rules, uint32_t rule_count, const struct mcr_output *outputs,
-			    uint32_t output_count)
+void mcr_table_lay_out(struct mcr_table *table)
 {
-	if (rule_count > MCR_RULES_MAX || output_count > MCR_OUTPUTS_MAX)
-		return mcr_fail(EINVAL, "Cannot compile %u rules with %u outputs: at most %u and %u", rule_count,
-				output_count, MCR_RULES_MAX, MCR_OUTPUTS_MAX);
-	for (uint32_t i = 0; i < rule_count; i++) {
-		const int32_t error = rule_check(&rules[i], i, output_count);
+	static const uint32_t sizes[MCR_SECTION_COUNT] = {
+		[MCR_SECTION_BUCKETS] = sizeof(struct mcr_bucket),
+		[MCR_SECTION_SHAPES] = sizeof(struct mcr_shape),
+		[MCR_SECTION_ROUTES] = sizeof(struct mcr_route),
+		[MCR_SECTION_CHAIN] = sizeof(uint32_t),
+		[MCR_SECTION_TAKERS] = sizeof(struct mcr_taker),
+		[MCR_SECTION_LEVELS] = sizeof(struct mcr_level),
+		[MCR_SECTION_ENTRIES] = sizeof(struct mcr_entry),
+		[MCR_SECTION_SENDERS] = sizeof(struct mcr_sender_bucket),
+		[MCR_SECTION_OUTPUTS] = sizeof(struct mcr_output),
+	};
+	/* What has 4 bytes, or multiples of that, comes last. */
+	uint64_t at = sizeof(*table);
 
-		if (error < 0)
-			return error;
+	for (uint32_t i = 0; i < MCR_SECTION_COUNT; i++) {
+		table->offsets[i] = at;
+		at += (uint64_t)table->counts[i] * sizes[i];
 	}
-	for (uint32_t i = 0; i < output_count; i++) {
-		if ((outputs[i].socket >= MCR_OUTPUTS_MAX && outputs[i].socket != MCR_NO_SOCKET) ||
-		    outputs[i].raw_socket >= MCR_OUTPUTS_MAX ||
-		    outputs[i].stats >= MCR_OUTPUTS_MAX)
-			return mcr_fail(EINVAL, "Cannot compile output %u: socket %u or slot %u is beyond its limit", i,
-					outputs[i].socket, outputs[i].stats);
-	}
-	return 0;
+	table->bytes = at;
 }
 
-int32_t mcr_table_compile(uint64_t generation, const struct mcr_rules *counts, const struct mcr_rule *rules,
-			  const struct mcr_output *outputs, const struct mcr_source *sources,
-			  const struct mcr_sender *senders)
+static int is_power_of_two(uint32_t number)
 {
-	const uint32_t rule_count = counts->rule_count, output_count = counts->output_count;
-	struct mcr_table header = { .magic = TABLE_MAGIC, .generation = generation, .abi = MCR_ABI_VERSION };
-	struct mcr_table *table;
-	int32_t fd, error = inputs_check(rules, rule_count, outputs, output_count);
-
-	(void)sources;
-	(void)senders;
-	if (error < 0)
-		return error;
-	header.route_count = rule_count;
-	header.output_count = output_count;
-	for (header.bucket_count = 16; header.bucket_count < rule_count * 2; header.bucket_count *= 2)
-		;
-	for (uint32_t i = 0; i < rule_count; i++) {
-		if (rules[i].output_count > header.route_outputs_max)
-			header.route_outputs_max = rules[i].output_count;
-	}
-	header.routes_offset = (uint32_t)(sizeof(header) + header.bucket_count * sizeof(struct mcr_bucket));
-	header.outputs_offset = header.routes_offset + (uint32_t)(rule_count * sizeof(struct mcr_route));
-	header.bytes = header.outputs_offset + (uint32_t)(output_count * sizeof(struct mcr_output));
-
-	fd = memfd_create("mcr-table", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return mcr_fail(errno, "Cannot make a route table: %s", strerror(errno));
-	if (ftruncate(fd, header.bytes) < 0) {
-		error = mcr_fail(errno, "Cannot give a route table %u bytes: %s", header.bytes, strerror(errno));
-		goto fail;
-	}
-	table = mmap(NULL, header.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (table == MAP_FAILED) {
-		error = mcr_fail(errno, "Cannot map a route table: %s", strerror(errno));
-		goto fail;
-	}
-	*table = header;
-	error = table_fill(table, rules, outputs);
-	munmap(table, header.bytes);
-	/* Sealed only once no writable mapping is left: the kernel refuses it before. */
-	if (error == 0 && fcntl(fd, F_ADD_SEALS, TABLE_SEALS) < 0)
-		error = mcr_fail(errno, "Cannot seal a route table: %s", strerror(errno));
-	if (error == 0)
-		return fd;
-fail:
-	close(fd);
-	return error;
+	return number && (number & (number - 1)) == 0;
 }
 
+/* What the supervisor wrote behind the header is believed: it is sealed, and who can write such a file is trusted. */
 static int table_is_whole(const struct mcr_table *table, uint64_t file_bytes)
 {
-	const uint64_t routes = sizeof(*table) + (uint64_t)table->bucket_count * sizeof(struct mcr_bucket);
-	const uint64_t outputs = routes + (uint64_t)table->route_count * sizeof(struct mcr_route);
+	struct mcr_table wanted = *table;
 
-	return table->magic == TABLE_MAGIC && table->abi == MCR_ABI_VERSION && table->bytes == file_bytes &&
-	       table->bucket_count && (table->bucket_count & (table->bucket_count - 1)) == 0 &&
-	       table->route_count <= table->bucket_count / 2 && table->routes_offset == routes &&
-	       table->outputs_offset == outputs &&
-	       outputs + (uint64_t)table->output_count * sizeof(struct mcr_output) == file_bytes;
+	mcr_table_lay_out(&wanted);
+	return table->magic == MCR_TABLE_MAGIC && table->abi == MCR_ABI_VERSION && table->bytes == file_bytes &&
+	       memcmp(table, &wanted, sizeof(wanted)) == 0 && is_power_of_two(table->counts[MCR_SECTION_BUCKETS]) &&
+	       (table->counts[MCR_SECTION_SENDERS] == 0 || is_power_of_two(table->counts[MCR_SECTION_SENDERS])) &&
+	       (table->counts[MCR_SECTION_SENDERS] > 0 || table->sender_bits == 0) &&
+	       table->counts[MCR_SECTION_ROUTES] <= MCR_RULES_MAX &&
+	       (uint64_t)table->udp_shape_count + table->esp_shape_count == table->counts[MCR_SECTION_SHAPES];
 }
 
 int32_t mcr_table_map(int32_t fd, const struct mcr_table **table)

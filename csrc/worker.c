@@ -15,8 +15,6 @@
 
 /* While there is traffic; idle workers look once a wait, so once a second. */
 #define HOUSEKEEPING_INTERVAL_NS 100000000u
-/* IPv4 and UDP header: what a frame has beside its payload, where it could not be read to the end. */
-#define HEADER_BYTES 28u
 
 /* What the queue of large frames has first. That the interface went down is said once, in place of a frame. */
 static ssize_t receive_large(const struct mcr_worker *worker, uint32_t input, void *bytes, size_t size, int flags)
@@ -144,8 +142,10 @@ static void send_batch(struct mcr_worker *worker, uint32_t input, uint64_t slot_
 /* How many datagrams a frame has that was not read to its end. */
 static uint32_t unread_count(const struct mcr_frame *frame)
 {
-	return frame->wire_length > HEADER_BYTES ?
-		       mcr_segment_count(frame->wire_length - HEADER_BYTES, frame->segment_bytes) :
+	const uint32_t header_bytes = mcr_parse_header_bytes(frame->packet, frame->length, frame->version);
+
+	return frame->wire_length > header_bytes ?
+		       mcr_segment_count(frame->wire_length - header_bytes, frame->segment_bytes) :
 		       1;
 }
 
@@ -168,6 +168,25 @@ static int look_at_large(struct mcr_worker *worker, uint32_t input, struct mcr_f
 	return 1;
 }
 
+/* Takes a frame's datagrams off the credit of its rule and of all rules together. Return: 0 when it is not enough. */
+static int take_credit(struct mcr_worker *worker, const struct mcr_route *route, uint32_t datagram_count,
+		       uint32_t bytes)
+{
+	const struct mcr_rate_limit limit = { route->datagrams_max, route->bits_max };
+	const struct mcr_rate_limit total = { worker->table->datagrams_max, worker->table->bits_max };
+	struct mcr_rate *rate = &worker->rates[route->stats];
+
+	/* Once a batch. Not the frames' own times: those of another input may lie before. */
+	if (worker->batch_time_us == 0)
+		worker->batch_time_us = clock_ns(CLOCK_MONOTONIC) / 1000;
+	if (!mcr_rate_has(rate, limit, worker->batch_time_us, datagram_count, bytes) ||
+	    !mcr_rate_has(&worker->total_rate, total, worker->batch_time_us, datagram_count, bytes))
+		return 0;
+	mcr_rate_take(rate, limit, datagram_count, bytes);
+	mcr_rate_take(&worker->total_rate, total, datagram_count, bytes);
+	return 1;
+}
+
 /* Adds one frame to the batch, or notes why not. */
 static void take_frame(struct mcr_worker *worker, uint32_t input, const struct mcr_frame *frame)
 {
@@ -178,15 +197,27 @@ static void take_frame(struct mcr_worker *worker, uint32_t input, const struct m
 
 	if (frame->segment_bytes)
 		stat_add(&worker->stats->worker.superframes, 1);
-	reason = mcr_parse_ipv4(frame->packet, frame->length, is_checksummed, &flow);
+	reason = mcr_parse_packet(frame->packet, frame->length, frame->version, is_checksummed, &flow);
 	if (unlikely(reason != MCR_DROP_COUNT))
 		goto drop;
-	route = mcr_route_find(worker->table, input, flow.group, flow.port);
-	if (unlikely(!route)) {
-		reason = MCR_DROP_NO_RULE;
+	route = mcr_route_find(worker->table, input, &flow, &reason);
+	if (unlikely(!route))
 		goto drop;
+	if (mcr_table_has_sender(worker->table, &flow)) {
+		reason = MCR_DROP_OWN_SOURCE;
+		goto refuse;
+	}
+	if (unlikely(route->is_limited) &&
+	    !take_credit(worker, route, mcr_segment_count(flow.payload_length, frame->segment_bytes),
+			 flow.payload_length)) {
+		reason = MCR_DROP_MAX_RATE;
+		goto refuse;
 	}
 	mcr_egress_add(&worker->egress, route, &flow, frame->segment_bytes, frame->time_ns);
+	return;
+refuse:
+	mcr_egress_drop_at(&worker->egress, route, reason,
+			   mcr_segment_count(flow.payload_length, frame->segment_bytes), flow.payload_length);
 	return;
 drop:
 	mcr_egress_drop(&worker->egress, reason, unread_count(frame));
@@ -202,6 +233,7 @@ static uint32_t relay_batch(struct mcr_worker *worker, uint32_t input)
 	struct mcr_frame frame;
 
 	mcr_egress_begin(&worker->egress);
+	worker->batch_time_us = 0;
 	/* The queue of large frames shows its first only, so each ends its batch. */
 	while (!has_large_frame && mcr_egress_has_room(&worker->egress) && count < MCR_BATCH_FRAMES &&
 	       mcr_packet_ring_look(ring, count, &frame)) {
@@ -228,19 +260,23 @@ static uint32_t relay_batch(struct mcr_worker *worker, uint32_t input)
 	return count;
 }
 
-/* Counts a slot that a predecessor sent but did not come to count. Its payload may be gone; its headers are not. */
+/*
+ * Counts a slot that a predecessor sent but did not come to count. Its payload may be gone; its headers are not. What
+ * was beyond a rate only the predecessor knew: it counts as relayed.
+ */
 static void count_leftover(struct mcr_worker *worker, uint32_t input, const struct mcr_frame *frame)
 {
 	const struct mcr_route *route = NULL;
 	struct mcr_flow flow;
-	enum mcr_drop reason = mcr_parse_ipv4(frame->packet, frame->wire_length, 1, &flow);
+	enum mcr_drop reason = mcr_parse_packet(frame->packet, frame->wire_length, frame->version, 1, &flow);
 
-	if (reason == MCR_DROP_COUNT) {
-		route = mcr_route_find(worker->table, input, flow.group, flow.port);
-		reason = MCR_DROP_NO_RULE;
-	}
+	if (reason == MCR_DROP_COUNT)
+		route = mcr_route_find(worker->table, input, &flow, &reason);
 	mcr_egress_begin(&worker->egress);
-	if (route)
+	if (route && mcr_table_has_sender(worker->table, &flow))
+		mcr_egress_drop_at(&worker->egress, route, MCR_DROP_OWN_SOURCE,
+				   mcr_segment_count(flow.payload_length, frame->segment_bytes), flow.payload_length);
+	else if (route)
 		mcr_egress_add(&worker->egress, route, &flow, frame->segment_bytes, frame->time_ns);
 	else
 		mcr_egress_drop(&worker->egress, reason, unread_count(frame));

@@ -15,6 +15,7 @@
 #include "egress.h"
 #include "mcr.h"
 #include "packet_ring.h"
+#include "rate.h"
 #include "route.h"
 
 #include <liburing.h>
@@ -47,6 +48,9 @@ struct mcr_worker {
 	uint32_t busy_poll_ns; /* how long to look before a sleep; 0: not at all */
 	uint64_t rate_frames, rate_since_ns; /* frames taken since then */
 	uint64_t frames_in_pause; /* that a pause would have gathered at the rate of the last window */
+	uint64_t batch_time_us; /* when the first datagram with a limit was looked at; 0: none yet */
+	struct mcr_rate total_rate;
+	struct mcr_rate rates[MCR_RULES_MAX]; /* by the rules' slots: they outlast tables */
 	struct mcr_worker_input inputs[MCR_INPUTS_MAX];
 	struct mcr_egress egress;
 	struct mcr_parcel parcel;

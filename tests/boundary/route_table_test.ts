@@ -64,10 +64,10 @@ const refusal = (change: Partial<NumberedRule>, message: string): readonly [Numb
 ];
 for (
   const [rule, message] of [
-    refusal({ portFirst: 0, portLast: 0 }, "Cannot compile rule 0: ports 0 to 0, wanted one from 1 to 65535"),
+    refusal({ portFirst: 0, portLast: 0 }, "Cannot compile rule 0: ports 0 to 0, wanted some within 0 to 65535"),
     refusal(
       { portFirst: 65536, portLast: 65536 },
-      "Cannot compile rule 0: ports 65536 to 65536, wanted one from 1 to 65535",
+      "Cannot compile rule 0: ports 65536 to 65536, wanted some within 0 to 65535",
     ),
     refusal({ input: abi.MCR_INPUTS_MAX }, "Cannot compile rule 0: input 1024 or slot 8 is beyond its limit"),
     refusal({ stats: abi.MCR_RULES_MAX }, "Cannot compile rule 0: input 7 or slot 65536 is beyond its limit"),
@@ -88,14 +88,14 @@ for (
 
 Deno.test("compileTable() refuses two rules with one key, and names both", () => {
   const rules = packRules([RULE, { ...RULE, group: "239.1.2.4" }, { ...RULE, stats: 99 }]);
-  const message = "Cannot compile rule 2: rule 0 has the same key";
+  const message = "Cannot compile rule 2: rule 0 has the same key and sources";
   throws(() => compileTable(1, rules), { name: "NativeError", code: "EEXIST", message });
 });
 
 Deno.test("compileTable() refuses more rules than there may be", () => {
   const count = abi.MCR_RULES_MAX + 1;
   const rules = { ...packRules([]), count, bytes: new Uint8Array(count * abi.mcr_rule.sizeof) };
-  const message = "Cannot compile 65537 rules with 0 outputs: at most 65536 and 65536";
+  const message = "Cannot compile 65537 rules, 0 outputs, 0 sources, 0 senders: at most 65536 of each";
   throws(() => compileTable(1, rules), { name: "NativeError", code: "EINVAL", message });
 });
 

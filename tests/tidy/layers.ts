@@ -16,12 +16,15 @@ const COMMON = ["base", "mcr"];
 const MODULES: Readonly<Record<string, readonly string[]>> = {
   // Common.
   base: [],
-  mcr: [],
-  // The data path: none of these knows another, but for egress, which sends flows as routes say on a ring, as frames too.
+  drop: [],
+  mcr: ["drop"],
+  // The data path: none of these knows another, but for routes, which are found for flows, and egress, which sends flows
+  // as routes say on a ring, as frames too.
   packet_ring: [],
   parse: [],
+  rate: [],
   raw_frame: [],
-  route: [],
+  route: ["parse", "route_hash"],
   uring: [],
   egress: ["parse", "raw_frame", "route", "uring"],
   // The control plane's side of it.
@@ -37,11 +40,14 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   output: ["raw_frame"],
   pin: [],
   process: [],
+  route_compile: ["route", "route_hash", "route_plan"],
+  route_hash: ["route"],
+  route_plan: ["route", "route_hash"],
   stats: [],
   sandbox: [],
   traffic_control: ["exclusive", "netlink"],
   // The worker puts the data path together.
-  worker: ["channel", "egress", "packet_ring", "parse", "route", "uring"],
+  worker: ["channel", "egress", "packet_ring", "parse", "rate", "route", "uring"],
   worker_control: ["channel", "egress", "packet_ring", "parse", "route", "sandbox", "uring", "worker"],
   worker_wait: ["uring", "worker"],
   // Generator and sink.

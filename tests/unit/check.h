@@ -3,7 +3,7 @@
  *
  *      static void parse_refuses_a_short_header(void)     a claim
  *      {
- *              CHECK(mcr_parse_ipv4(...) == MCR_DROP_TRUNCATED);
+ *              CHECK(mcr_parse_packet(...) == MCR_DROP_TRUNCATED);
  *      }
  *
  *      void mcr_parse_tests(void)                          a file's entry; main.c calls it

@@ -78,8 +78,8 @@ function anchorOf(title: string): string {
   return title.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-");
 }
 
-Deno.test("docs/guide.md has every drop reason, in order, with the advice of csrc/mcr.h", () => {
-  const reasons = [...read("csrc/mcr.h").matchAll(/^\tX\([A-Z_]+, "([^"]+)", "([^"]+)"\)/gm)];
+Deno.test("docs/guide.md has every drop reason, in order, with the advice of csrc/drop.h", () => {
+  const reasons = [...read("csrc/drop.h").matchAll(/^\tX\([A-Z_]+, "([^"]+)", "([^"]+)"\)/gm)];
   const rows = [...read("docs/guide.md").matchAll(/^\| `([a-z_]+)` +\| (.+?) +\|$/gm)];
   ok(reasons.length > 0);
   deepStrictEqual(rows.map(([, ...cells]) => cells), reasons.map(([, ...cells]) => cells));

@@ -142,7 +142,7 @@ void world_check_identities(const struct world *world)
 	for (uint32_t reason = 0; reason < MCR_DROPS_MAX; reason++)
 		lost += worker->drops[reason];
 	CHECK(worker->received == worker->relayed + lost);
-	for (uint32_t i = 0; i < world->table->output_count; i++) {
+	for (uint32_t i = 0; i < world->table->counts[MCR_SECTION_OUTPUTS]; i++) {
 		const struct mcr_output_stats *output = &world->stats->outputs[i];
 
 		lost = 0;

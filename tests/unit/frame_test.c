@@ -153,7 +153,7 @@ static void frame_carries_options_that_a_parser_skips(void)
 	length = make_one(frames, &plan, MCR_FAULT_NONE);
 	CHECK(length == 46 && frames->bytes[0] == 0x47 && read_be16(frames->bytes + 2) == 46);
 	CHECK(!memcmp(frames->bytes + 20, "\1\1\1\1\1\1\1\1", 8));
-	CHECK(mcr_parse_ipv4(frames->bytes, length, 0, &flow) == MCR_DROP_COUNT);
+	CHECK(mcr_parse_packet(frames->bytes, length, 4, 0, &flow) == MCR_DROP_COUNT);
 	CHECK(flow.port == 5000 && flow.payload_length == 10);
 	plan = plan_ipv6();
 	plan.has_options = true;
@@ -199,7 +199,8 @@ static void parser_finds_each_fault_and_no_other(void)
 		{ MCR_FAULT_IP_CHECKSUM, MCR_DROP_IP_CHECKSUM },
 		{ MCR_FAULT_IP_LENGTH, MCR_DROP_IP_LENGTH },
 		{ MCR_FAULT_IP_SHORT, MCR_DROP_IP_LENGTH },
-		{ MCR_FAULT_IP_VERSION, MCR_DROP_IP_HEADER },
+		{ MCR_FAULT_IP_VERSION, MCR_DROP_IP_VERSION },
+		{ MCR_FAULT_PORT_ZERO, MCR_DROP_PORT_ZERO },
 		{ MCR_FAULT_IP_HEADER_LENGTH, MCR_DROP_IP_HEADER },
 		{ MCR_FAULT_IP_TRUNCATED, MCR_DROP_TRUNCATED },
 	};
@@ -212,7 +213,7 @@ static void parser_finds_each_fault_and_no_other(void)
 	for (size_t i = 0; i < array_count(cases); i++) {
 		const uint32_t length = make_one(frames, &plan, cases[i].fault);
 
-		CHECK(mcr_parse_ipv4(frames->bytes, length, 0, &flow) == cases[i].drop);
+		CHECK(mcr_parse_packet(frames->bytes, length, 4, 0, &flow) == cases[i].drop);
 	}
 	free(frames);
 }

@@ -111,25 +111,114 @@ uint32_t model_packet_write(const struct model_packet *packet, uint8_t *to)
 	return header_length + udp_length;
 }
 
-bool model_packet_is_sound(const uint8_t *packet, uint32_t length)
+/* RFC 8200, section 8.1. */
+static uint32_t pseudo_sum6(const uint8_t *packet, uint32_t udp_length)
 {
-	uint32_t header_length, total_length, udp_length;
+	uint32_t sum = 17 + udp_length;
+
+	for (uint32_t i = 8; i < 40; i += 2)
+		sum += word_at(packet + i);
+	return sum;
+}
+
+void model_packet6_seal(uint8_t *packet, uint32_t offset)
+{
+	uint8_t *udp = packet + offset;
+	const uint32_t udp_length = word_at(udp + 4);
+	uint16_t checksum;
+
+	write_be16(udp + 6, 0);
+	checksum = model_checksum(udp, udp_length, pseudo_sum6(packet, udp_length));
+	write_be16(udp + 6, checksum ? checksum : 0xffff);
+}
+
+uint32_t model_packet6_write(const struct model_packet6 *packet, uint8_t *to)
+{
+	const uint32_t offset = 40 + packet->extension_bytes, udp_length = UDP_HEADER_BYTES + packet->payload_length;
+	uint8_t *udp = to + offset;
+
+	memset(to, 0, offset + UDP_HEADER_BYTES);
+	to[0] = 0x60;
+	write_be16(to + 4, packet->extension_bytes + udp_length);
+	to[6] = packet->extension_bytes ? packet->first : 17;
+	to[7] = 1;
+	memcpy(to + 8, packet->source, 16);
+	memcpy(to + 24, packet->group, 16);
+	if (packet->extension_bytes)
+		memcpy(to + 40, packet->extensions, packet->extension_bytes);
+	write_be16(udp, 40000);
+	write_be16(udp + 2, packet->port);
+	write_be16(udp + 4, udp_length);
+	if (packet->payload_length)
+		memcpy(udp + UDP_HEADER_BYTES, packet->payload, packet->payload_length);
+	model_packet6_seal(to, offset);
+	return offset + udp_length;
+}
+
+static bool udp_is_sound(const uint8_t *udp, uint32_t length, uint32_t pseudo, bool needs_checksum)
+{
+	if (length < UDP_HEADER_BYTES || word_at(udp + 4) != length || word_at(udp + 2) == 0)
+		return false;
+	if (word_at(udp + 6) == 0)
+		return !needs_checksum;
+	return model_checksum(udp, length, pseudo) == 0;
+}
+
+static bool esp_is_sound(const uint8_t *esp, uint32_t length)
+{
+	return length >= 8 && (word_at(esp) || word_at(esp + 2));
+}
+
+static bool packet4_is_sound(const uint8_t *packet, uint32_t length)
+{
+	uint32_t header_length, total_length;
 
 	if (length < 20 || packet[0] >> 4 != 4 || (packet[0] & 15) < 5)
 		return false;
 	header_length = (packet[0] & 15u) * 4;
 	total_length = word_at(packet + 2);
-	if (length < total_length || total_length < header_length + UDP_HEADER_BYTES)
+	if (length < total_length || total_length < header_length)
 		return false;
-	if (model_checksum(packet, header_length, 0) != 0 || packet[9] != 17)
+	if (model_checksum(packet, header_length, 0) != 0 || word_at(packet + 6) & 0x3fff)
 		return false;
-	if (word_at(packet + 6) & 0x3fff)
+	if (packet[9] == 50)
+		return esp_is_sound(packet + header_length, total_length - header_length);
+	return packet[9] == 17 && udp_is_sound(packet + header_length, total_length - header_length,
+					       pseudo_sum(packet, total_length - header_length), false);
+}
+
+static bool packet6_is_sound(const uint8_t *packet, uint32_t length)
+{
+	uint32_t next, at = 40, end, headers = 0;
+
+	if (length < 40 || packet[0] >> 4 != 6)
 		return false;
-	udp_length = word_at(packet + header_length + 4);
-	if (udp_length != total_length - header_length)
+	next = packet[6];
+	end = 40 + word_at(packet + 4);
+	if (end > length)
 		return false;
-	return word_at(packet + header_length + 6) == 0 ||
-	       model_checksum(packet + header_length, udp_length, pseudo_sum(packet, udp_length)) == 0;
+	while (next == 0 || next == 43 || next == 44 || next == 60) {
+		uint32_t bytes = 8;
+
+		if (end - at < 8 || ++headers > 8 || (next == 0 && at > 40))
+			return false;
+		if (next == 44 && word_at(packet + at + 2) & 0xfff9)
+			return false;
+		if (next != 44)
+			bytes += packet[at + 1] * 8u;
+		if (bytes > end - at || (next == 43 && packet[at + 3]))
+			return false;
+		next = packet[at];
+		at += bytes;
+	}
+	if (next == 50)
+		return esp_is_sound(packet + at, end - at);
+	return next == 17 && udp_is_sound(packet + at, end - at, pseudo_sum6(packet, end - at), true);
+}
+
+bool model_packet_is_sound(const uint8_t *packet, uint32_t length, uint32_t version)
+{
+	return version == 4 ? packet4_is_sound(packet, length) : packet6_is_sound(packet, length);
 }
 
 uint8_t *model_cliff(size_t size)

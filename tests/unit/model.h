@@ -47,8 +47,25 @@ uint32_t model_packet_write(const struct model_packet *packet, uint8_t *to);
 /* Writes the IPv4 header checksum that is right for what the header says now. */
 void model_packet_seal_header(uint8_t *packet);
 
+/* An IPv6 packet with a UDP datagram. */
+struct model_packet6 {
+	uint8_t source[16];
+	uint8_t group[16];
+	uint16_t port;
+	uint8_t first; /* what the IPv6 header announces; 0 and no extensions: UDP */
+	const uint8_t *extensions; /* as they lie in the packet: the last one announces 17 */
+	uint32_t extension_bytes;
+	const uint8_t *payload;
+	uint32_t payload_length;
+};
+
+uint32_t model_packet6_write(const struct model_packet6 *packet, uint8_t *to);
+
+/* Writes the UDP checksum that is right for an IPv6 packet whose UDP header lies at @offset. */
+void model_packet6_seal(uint8_t *packet, uint32_t offset);
+
 /* Whether a packet may be relayed, told by somebody who is in no hurry. Checks every rule of parse.h. */
-bool model_packet_is_sound(const uint8_t *packet, uint32_t length);
+bool model_packet_is_sound(const uint8_t *packet, uint32_t length, uint32_t version);
 
 /* Memory of which the last byte is followed by none: reading on is SIGSEGV. Return: its end. */
 uint8_t *model_cliff(size_t size);

@@ -1,6 +1,8 @@
 /* The walk over a packet ring, on an array that a model of the kernel fills. */
 #include "check.h"
 
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/virtio_net.h>
 #include <stdlib.h>
@@ -87,6 +89,26 @@ static void frame_is_what_the_slot_says(void)
 		CHECK(frame.length == 64 && frame.wire_length == 64 && frame.link_bytes == 14);
 		CHECK(frame.flags == (TP_STATUS_USER | TP_STATUS_CSUM_VALID) && frame.segment_bytes == 0);
 		CHECK(frame.time_ns == UINT64_C(1700000000999991000));
+	}
+	free(kernel);
+}
+
+static void version_is_what_the_link_layer_says(void)
+{
+	const struct {
+		uint16_t protocol;
+		uint32_t version;
+	} links[] = { { ETH_P_IP, 4 }, { ETH_P_IPV6, 6 }, { ETH_P_ARP, 0 }, { 0, 0 } };
+	struct kernel *kernel = make_kernel();
+	uint64_t cursor = 0;
+	struct mcr_packet_ring ring = { .memory = kernel->memory, .slot_count = SLOTS, .cursor = &cursor };
+	struct sockaddr_ll *link = (void *)(kernel->memory + TPACKET_ALIGN(sizeof(struct tpacket2_hdr)));
+	struct mcr_frame frame;
+
+	kernel_receive(kernel);
+	for (uint32_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		link->sll_protocol = htons(links[i].protocol);
+		CHECK(mcr_packet_ring_look(&ring, 0, &frame) && frame.version == links[i].version);
 	}
 	free(kernel);
 }
@@ -333,6 +355,7 @@ static void no_frame_is_lost_or_repeated_however_workers_die(void)
 void mcr_packet_ring_tests(void)
 {
 	RUN(frame_is_what_the_slot_says);
+	RUN(version_is_what_the_link_layer_says);
 	RUN(superframe_tells_its_segments);
 	RUN(cut_frame_tells_both_lengths);
 	RUN(look_ahead_ends_with_the_ring);

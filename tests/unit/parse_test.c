@@ -31,7 +31,7 @@ static enum mcr_drop parse(const uint8_t *packet, uint32_t length)
 {
 	struct mcr_flow flow;
 
-	return mcr_parse_ipv4(packet, length, 0, &flow);
+	return mcr_parse_packet(packet, length, 4, 0, &flow);
 }
 
 static void packet_of_any_length_is_taken_apart(void)
@@ -52,7 +52,7 @@ static void packet_of_any_length_is_taken_apart(void)
 		packet[1] = (uint8_t)length;
 		packet[8] = (uint8_t)(length + 1);
 		model_packet_seal_header(packet);
-		if (!CHECK(mcr_parse_ipv4(packet, bytes + padding, 0, &flow) == MCR_DROP_COUNT))
+		if (!CHECK(mcr_parse_packet(packet, bytes + padding, 4, 0, &flow) == MCR_DROP_COUNT))
 			return;
 		CHECK(flow.payload == packet + 28 + option_bytes && flow.payload_length == length);
 		CHECK(memcmp(flow.source, source, 16) == 0 && memcmp(flow.group, group, 16) == 0);
@@ -95,7 +95,7 @@ static void checksum_that_the_kernel_vouches_for_is_not_read(void)
 
 	packet[26] ^= 0x55;
 	CHECK(parse(packet, length) == MCR_DROP_UDP_CHECKSUM);
-	CHECK(mcr_parse_ipv4(packet, length, 1, &flow) == MCR_DROP_COUNT);
+	CHECK(mcr_parse_packet(packet, length, 4, 1, &flow) == MCR_DROP_COUNT);
 }
 
 /* One byte of a sound packet set to another value, and what it is refused for. */
@@ -103,7 +103,8 @@ static const struct {
 	uint8_t offset, value, is_resealed;
 	enum mcr_drop reason;
 } damages[] = {
-	{ 0, 0x65, 1, MCR_DROP_IP_HEADER }, /* version 6 */
+	{ 0, 0x65, 1, MCR_DROP_IP_VERSION },
+	{ 0, 0x05, 0, MCR_DROP_IP_VERSION },
 	{ 0, 0x44, 0, MCR_DROP_IP_HEADER }, /* a header of 16 bytes */
 	{ 0, 0x4f, 0, MCR_DROP_IP_CHECKSUM }, /* a header of 60 bytes that were no header */
 	{ 2, 0xff, 1, MCR_DROP_IP_LENGTH }, /* longer than the frame */
@@ -115,6 +116,7 @@ static const struct {
 	{ 7, 0x01, 1, MCR_DROP_FRAGMENT }, /* a later one */
 	{ 8, 2, 0, MCR_DROP_IP_CHECKSUM },
 	{ 9, 6, 1, MCR_DROP_NOT_UDP },
+	{ 9, 51, 1, MCR_DROP_NOT_UDP }, /* an authentication header */
 	{ 12, 1, 1, MCR_DROP_UDP_CHECKSUM }, /* the pseudo header has the addresses too */
 	{ 23, 7, 0, MCR_DROP_UDP_CHECKSUM },
 	{ 40, 7, 0, MCR_DROP_UDP_CHECKSUM },
@@ -133,6 +135,55 @@ static void damage_has_its_reason(void)
 			model_packet_seal_header(packet);
 		CHECK(parse(packet, length) == damages[i].reason);
 	}
+}
+
+static void port_of_zero_is_one_only_at_the_source(void)
+{
+	const struct model_packet packet = {
+		.source = SOURCE, .group = GROUP, .payload_length = 3, .payload = no_payload
+	};
+	uint8_t bytes[PACKET_BYTES_MAX];
+	uint32_t length = model_packet_write(&packet, bytes);
+	struct mcr_flow flow;
+
+	CHECK(parse(bytes, length) == MCR_DROP_PORT_ZERO);
+	length = write_packet(bytes, 0, no_payload, 3);
+	bytes[20] = bytes[21] = 0;
+	bytes[26] = bytes[27] = 0;
+	CHECK(mcr_parse_packet(bytes, length, 4, 0, &flow) == MCR_DROP_COUNT && flow.source_port == 0);
+}
+
+/* Behind the header whatever follows it; then what is refused. */
+static void esp_is_everything_behind_the_header(void)
+{
+	uint8_t packet[PACKET_BYTES_MAX];
+	const uint32_t length = write_packet(packet, 8, no_payload, 100);
+	struct mcr_flow flow;
+
+	packet[9] = 50;
+	model_packet_seal_header(packet);
+	CHECK(mcr_parse_packet(packet, length, 4, 0, &flow) == MCR_DROP_COUNT);
+	CHECK(flow.protocol == MCR_PROTOCOL_ESP && flow.port == 0 && flow.source_port == 0);
+	CHECK(flow.payload == packet + 28 && flow.payload_length == 108);
+	packet[3] = 28 + 7;
+	model_packet_seal_header(packet);
+	CHECK(parse(packet, length) == MCR_DROP_ESP);
+	packet[3] = 28 + 8;
+	model_packet_seal_header(packet);
+	CHECK(parse(packet, length) == MCR_DROP_COUNT);
+	memset(packet + 28, 0, 4);
+	CHECK(parse(packet, length) == MCR_DROP_ESP);
+}
+
+/* What the frame's own header says is not what its packet is. */
+static void version_is_that_of_the_frame(void)
+{
+	uint8_t packet[PACKET_BYTES_MAX];
+	const uint32_t length = write_packet(packet, 0, no_payload, 100);
+	struct mcr_flow flow;
+
+	CHECK(mcr_parse_packet(packet, length, 6, 0, &flow) == MCR_DROP_IP_VERSION);
+	CHECK(mcr_parse_packet(packet, length, 0, 0, &flow) == MCR_DROP_IP_VERSION);
 }
 
 static void bit_that_forbids_fragments_is_no_fragment(void)
@@ -198,7 +249,7 @@ static void mutated_packet_is_judged_as_the_model_does(void)
 		mutate(packet, sizeof(sound), &random);
 		is_accepted = parse(packet, sizeof(sound)) == MCR_DROP_COUNT;
 		accepted += is_accepted;
-		if (!CHECK(is_accepted == model_packet_is_sound(packet, sizeof(sound)))) {
+		if (!CHECK(is_accepted == model_packet_is_sound(packet, sizeof(sound), 4))) {
 			model_random_failed(&random);
 			return;
 		}
@@ -213,6 +264,9 @@ void mcr_parse_tests(void)
 	RUN(sum_of_zero_is_verified);
 	RUN(checksum_that_the_kernel_vouches_for_is_not_read);
 	RUN(damage_has_its_reason);
+	RUN(port_of_zero_is_one_only_at_the_source);
+	RUN(esp_is_everything_behind_the_header);
+	RUN(version_is_that_of_the_frame);
 	RUN(bit_that_forbids_fragments_is_no_fragment);
 	RUN(packet_cut_anywhere_is_refused_unread);
 	RUN(mutated_packet_is_judged_as_the_model_does);

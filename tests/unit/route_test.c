@@ -39,6 +39,19 @@ static bool is_key(const struct mcr_rule *rule, uint32_t input, const uint8_t *g
 	return rule->port_first == port && rule->input == input && memcmp(rule->group, group, 16) == 0;
 }
 
+/* Of a datagram that a rule of one port is for. */
+static const struct mcr_route *find(const struct mcr_table *table, const struct mcr_rule *key)
+{
+	struct mcr_flow flow = { .protocol = key->protocol, .port = key->port_first };
+	const struct mcr_route *route;
+	enum mcr_drop reason = MCR_DROP_COUNT;
+
+	memcpy(flow.group, key->group, sizeof(flow.group));
+	route = mcr_route_find(table, key->input, &flow, &reason);
+	CHECK(route || reason == MCR_DROP_NO_RULE);
+	return route;
+}
+
 static const struct mcr_rule *find_slowly(const struct mcr_rule *rules, uint32_t count, const struct mcr_rule *key)
 {
 	for (uint32_t i = 0; i < count; i++) {
@@ -92,7 +105,7 @@ static bool routes_are_rules(const struct mcr_table *table, const struct mcr_rul
 	for (uint32_t i = 0; i < MODEL_LOOKUPS; i++) {
 		const struct mcr_rule key = make_lookup(rules, random);
 		const struct mcr_rule *rule = find_slowly(rules, MODEL_RULES, &key);
-		const struct mcr_route *route = mcr_route_find(table, key.input, key.group, key.port_first);
+		const struct mcr_route *route = find(table, &key);
 
 		if (!CHECK(!rule == !route))
 			return false;
@@ -133,8 +146,7 @@ static void lookups_agree_with_a_linear_search(void)
 	if (CHECK(fd >= 0) && CHECK(mcr_table_map(fd, &table) == 0)) {
 		CHECK(table->generation == 77 && table->route_outputs_max == 3);
 		for (uint32_t i = 0; i < MODEL_RULES; i++) {
-			const struct mcr_route *route =
-				mcr_route_find(table, rules[i].input, rules[i].group, rules[i].port_first);
+			const struct mcr_route *route = find(table, &rules[i]);
 
 			CHECK(route && route->stats == rules[i].stats);
 			CHECK(route->port_first == rules[i].port_first);
@@ -152,12 +164,13 @@ static void lookups_agree_with_a_linear_search(void)
 /* Taken buckets in a row, at most: what the worst lookup has to go through. */
 static uint32_t longest_stretch(const struct mcr_table *table)
 {
-	const struct mcr_bucket *buckets = (const void *)(table + 1);
+	const struct mcr_bucket *buckets = mcr_table_section(table, MCR_SECTION_BUCKETS);
+	const uint32_t count = table->counts[MCR_SECTION_BUCKETS];
 	uint32_t longest = 0, stretch = 0;
 
 	/* Twice round: a stretch may go over the end. */
-	for (uint32_t i = 0; i < 2 * table->bucket_count; i++) {
-		stretch = buckets[i % table->bucket_count].port ? stretch + 1 : 0;
+	for (uint32_t i = 0; i < 2 * count; i++) {
+		stretch = buckets[i % count].shape ? stretch + 1 : 0;
 		longest = stretch > longest ? stretch : longest;
 	}
 	return longest;
@@ -193,12 +206,12 @@ static void empty_table_routes_nothing(void)
 	const int32_t fd = compile(1, NULL, 0, NULL, 0);
 	const struct mcr_table *table;
 
-	CHECK(mcr_route_find(NULL, 0, key.group, 5000) == NULL);
+	CHECK(find(NULL, &key) == NULL);
 	if (!CHECK(fd >= 0) || !CHECK(mcr_table_map(fd, &table) == 0))
 		return;
-	CHECK(mcr_route_find(table, 0, key.group, 5000) == NULL);
-	/* Port 0 marks an empty bucket and must not be found as one. */
-	CHECK(mcr_route_find(table, 0, (const uint8_t[16]){ 0 }, 0) == NULL);
+	CHECK(find(table, &key) == NULL);
+	/* Empty buckets are all 0, and must not be found as one. */
+	CHECK(find(table, &(const struct mcr_rule){ .protocol = MCR_PROTOCOL_UDP }) == NULL);
 	munmap((void *)(uintptr_t)table, table->bytes);
 	close(fd);
 }
@@ -331,8 +344,9 @@ static void what_is_no_sealed_whole_table_is_refused(void)
 	CHECK(map_bytes(bytes, sizeof(struct mcr_table) - 1, ALL_SEALS) == -EINVAL);
 	CHECK(map_bytes(bytes, 0, ALL_SEALS) == -EINVAL);
 	/* Every bit of what describes the table; the generation is anybody's, the most outputs a hint. */
-	for (size_t at = 0; at < offsetof(struct mcr_table, route_outputs_max); at++) {
-		if (at >= offsetof(struct mcr_table, generation) && at < offsetof(struct mcr_table, abi))
+	for (size_t at = 0; at < offsetof(struct mcr_table, datagrams_max); at++) {
+		if ((at >= offsetof(struct mcr_table, generation) && at < offsetof(struct mcr_table, bytes)) ||
+		    (at >= offsetof(struct mcr_table, route_outputs_max) && at < offsetof(struct mcr_table, offsets)))
 			continue;
 		for (uint32_t bit = 0; bit < 8; bit++) {
 			bytes[at] ^= (uint8_t)(1u << bit);

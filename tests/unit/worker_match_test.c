@@ -1,0 +1,163 @@
+/* What a worker refuses although it has a rule for it: other sources, its own datagrams, what is beyond a rate. */
+#include "check.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "model.h"
+#include "relay_world.h"
+
+/* The relay's one rule, and what else its table is made of. */
+struct setting {
+	struct mcr_rules counts;
+	struct mcr_rule rule;
+	struct mcr_source source;
+	struct mcr_sender sender;
+};
+
+static struct setting make_setting(void)
+{
+	struct setting setting = { .counts = { .rule_count = 1, .output_count = 1 },
+				   .rule = { .group_bits = 128,
+					     .protocol = MCR_PROTOCOL_UDP,
+					     .port_first = RELAY_PORT,
+					     .port_last = RELAY_PORT,
+					     .output_count = 1 } };
+
+	model_address(setting.rule.group, RELAY_GROUP);
+	return setting;
+}
+
+/* Starts a worker that forwards by this instead of the relay's own table. */
+static bool start(struct relay *relay, const struct setting *setting)
+{
+	const struct mcr_output output = { .segment_max = 65507 };
+
+	close(relay->table);
+	relay->table =
+		mcr_table_compile(1, &setting->counts, &setting->rule, &output, &setting->source, &setting->sender);
+	return CHECK(relay->table >= 0) && relay_start(relay);
+}
+
+/* After the worker's end: all that was received is the rule's, and either relayed or dropped for the one reason. */
+static bool rule_counts(const struct relay *relay, uint64_t relayed, enum mcr_drop reason, uint64_t dropped,
+			uint32_t length)
+{
+	const struct mcr_rule_stats *rule = &relay->stats->rules[0];
+	const struct mcr_worker_stats *worker = &relay->stats->worker;
+
+	return CHECK(rule->relayed == relayed && worker->relayed == relayed) &&
+	       CHECK(rule->drops[reason] == dropped && worker->drops[reason] == dropped) &&
+	       CHECK(rule->received == relayed + dropped && worker->received == relayed + dropped) &&
+	       CHECK(rule->received_bytes == (relayed + dropped) * length) &&
+	       CHECK(worker->received_bytes == rule->received_bytes);
+}
+
+static bool refuse_a_storm(void)
+{
+	struct setting setting = make_setting();
+	struct relay relay;
+
+	/* A bucket of 64, and a second for each one more. */
+	setting.rule.datagrams_max = 1;
+	return relay_open(&relay) && start(&relay, &setting) && relay_send(&relay, 0, 50, 100, true) &&
+	       relay_send(&relay, 50, 40, 100, true) && relay_send(&relay, 50, 30, 100, false) &&
+	       relay_hears(&relay, 0, 64, 100) && CHECK(relay_stop(&relay) == 0) && relay_hears_nothing(&relay) &&
+	       rule_counts(&relay, 64, MCR_DROP_MAX_RATE, 56, 100);
+}
+
+static bool refuse_a_storm_of_all_rules(void)
+{
+	struct setting setting = make_setting();
+	struct relay relay;
+
+	/* 64 KiB, and 125 bytes more each second. */
+	setting.counts.bits_max = 1000;
+	return relay_open(&relay) && start(&relay, &setting) && relay_send(&relay, 0, 100, 1000, false) &&
+	       relay_hears(&relay, 0, 65, 1000) && CHECK(relay_stop(&relay) == 0) && relay_hears_nothing(&relay) &&
+	       rule_counts(&relay, 65, MCR_DROP_MAX_RATE, 35, 1000);
+}
+
+static void rates_cut_a_storm(void)
+{
+	relay_run(refuse_a_storm);
+	relay_run(refuse_a_storm_of_all_rules);
+}
+
+static bool name_the_sender(const struct relay *relay, struct mcr_sender *sender)
+{
+	struct sockaddr_in from;
+	socklen_t length = sizeof(from);
+
+	if (!CHECK(getsockname(relay->source, (struct sockaddr *)&from, &length) == 0))
+		return false;
+	*sender = (struct mcr_sender){ .port = ntohs(from.sin_port) };
+	model_address(sender->address, ntohl(from.sin_addr.s_addr));
+	return true;
+}
+
+static bool refuse_own_datagrams(void)
+{
+	struct setting setting = make_setting();
+	struct relay relay, other;
+
+	if (!relay_open(&relay) || !name_the_sender(&relay, &setting.sender))
+		return false;
+	setting.counts.sender_count = 1;
+	other = relay;
+	other.source = relay_open_source(RELAY_PORT);
+	return start(&relay, &setting) && relay_send(&relay, 0, 7, 100, false) && relay_send(&relay, 0, 9, 100, true) &&
+	       relay_send(&other, 20, 5, 100, false) && relay_hears(&relay, 20, 5, 100) &&
+	       CHECK(relay_stop(&relay) == 0) && relay_hears_nothing(&relay) &&
+	       rule_counts(&relay, 5, MCR_DROP_OWN_SOURCE, 16, 100);
+}
+
+static void own_datagrams_are_not_relayed_again(void)
+{
+	relay_run(refuse_own_datagrams);
+}
+
+static bool refuse_other_sources(bool is_excluded)
+{
+	struct setting setting = make_setting();
+	struct relay relay;
+
+	if (!relay_open(&relay) || !name_the_sender(&relay, &setting.sender))
+		return false;
+	/* Its address excluded, or another one wanted. */
+	setting.counts.source_count = 1;
+	memcpy(setting.source.address, setting.sender.address, sizeof(setting.source.address));
+	setting.source.address[15] ^= is_excluded ? 0 : 1;
+	setting.source.bits = 128;
+	*(is_excluded ? &setting.rule.excluded_count : &setting.rule.source_count) = 1;
+	return start(&relay, &setting) && relay_send(&relay, 0, 20, 100, false) && CHECK(relay_stop(&relay) == 0) &&
+	       relay_hears_nothing(&relay) &&
+	       CHECK(relay.stats->worker.drops[MCR_DROP_SOURCE] == 20 && relay.stats->worker.received == 20) &&
+	       CHECK(relay.stats->rules[0].received == 0);
+}
+
+static bool refuse_all_but_one(void)
+{
+	return refuse_other_sources(false);
+}
+
+static bool refuse_the_excluded(void)
+{
+	return refuse_other_sources(true);
+}
+
+static void sources_are_kept_apart(void)
+{
+	relay_run(refuse_all_but_one);
+	relay_run(refuse_the_excluded);
+}
+
+void mcr_worker_match_tests(void)
+{
+	RUN(rates_cut_a_storm);
+	RUN(own_datagrams_are_not_relayed_again);
+	RUN(sources_are_kept_apart);
+}
