@@ -10,7 +10,14 @@ import type { NetworkInterface } from "../ffi/interfaces.ts";
 import { Poller } from "../ffi/poller.ts";
 import { packRules } from "../ffi/route_table.ts";
 import type { PackedRules } from "../ffi/route_table.ts";
-import { availableCores, CAP_NET_ADMIN, CAP_NET_RAW, hasCapability, raiseFilesLimit } from "../ffi/system.ts";
+import {
+  availableCores,
+  CAP_NET_ADMIN,
+  CAP_NET_RAW,
+  CAP_SYS_NICE,
+  hasCapability,
+  raiseFilesLimit,
+} from "../ffi/system.ts";
 import { AbsorberSet } from "./absorber_set.ts";
 import { isMulticast, parsePrefix } from "./address.ts";
 import { adviceFor, adviceOn, Counters } from "./counters.ts";
@@ -128,6 +135,9 @@ export class Relay implements Engine {
     const { logs, events, profile } = options;
     const cores = chooseCores(options.workers, availableCores(), options.cores);
     raiseFilesLimit();
+    if (profile.priority > 0 && !hasCapability(CAP_SYS_NICE)) {
+      log("the workers take turns with other processes: real-time priority needs CAP_SYS_NICE", "warning");
+    }
     await using undo = new AsyncDisposableStack();
     const poller = undo.use(new Poller());
     const pool = undo.use(

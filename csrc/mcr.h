@@ -224,7 +224,7 @@ struct mcr_rules {
 
 enum mcr_message_type {
 	/* to the worker */
-	MCR_MESSAGE_START = 1, /* index: of the worker; core, uid, gid, *_us, segments_max; fd: statistics */
+	MCR_MESSAGE_START = 1, /* index: of the worker; core, uid, gid, *_us, segments_max, priority; fd: statistics */
 	MCR_MESSAGE_INPUT, /* index, slot_count; fds: packet socket, progress eventfd */
 	MCR_MESSAGE_INPUT_END, /* index */
 	MCR_MESSAGE_OUTPUTS, /* index of the first; fds: sockets */
@@ -243,6 +243,7 @@ enum mcr_message_type {
 #define MCR_SEGMENTS_MAX 64u
 /* The control channel is not heard meanwhile. */
 #define MCR_PAUSE_US_MAX 100000u
+#define MCR_PRIORITY_MAX 99u /* of SCHED_FIFO */
 
 struct mcr_message {
 	uint32_t type;
@@ -257,7 +258,7 @@ struct mcr_message {
 	uint32_t busy_poll_us; /* how long to look for frames before a sleep; up to MCR_PAUSE_US_MAX */
 	uint64_t generation;
 	uint32_t segments_max; /* datagrams of one send; 0: MCR_SEGMENTS_MAX */
-	uint32_t reserved;
+	uint32_t priority; /* real-time, SCHED_FIFO, where we may; 0: as other processes */
 	char text[200]; /* NUL-terminated */
 };
 

@@ -77,6 +77,7 @@ export const MCR_FANOUT_ALONE = 4294967295;
 export const MCR_KEEP_ID = 4294967295;
 export const MCR_SEGMENTS_MAX = 64;
 export const MCR_PAUSE_US_MAX = 100000;
+export const MCR_PRIORITY_MAX = 99;
 export const MCR_EXCLUSIVE_PRIORITY = 65000;
 
 export const mcr_worker_stats = {
@@ -241,7 +242,7 @@ export const mcr_message = {
   busy_poll_us: 36,
   generation: 40,
   segments_max: 48,
-  reserved: 52,
+  priority: 52,
   text: 56,
   text_count: 200,
   text_stride: 1,

@@ -26,6 +26,7 @@ interface Fields {
   readonly coalesce_us?: number;
   readonly busy_poll_us?: number;
   readonly segments_max?: number;
+  readonly priority?: number;
 }
 
 /** What a worker is told first. */
@@ -40,6 +41,8 @@ export interface StartOptions {
   readonly busyPollUs?: number;
   /** Datagrams of one send; as many as the kernel takes when absent. */
   readonly segments?: number;
+  /** Real-time priority; none when absent. */
+  readonly priority?: number;
 }
 
 /** A channel; `theirs` is for the process that is spawned. */
@@ -57,8 +60,9 @@ export class Channel implements Disposable {
   /** Says who it is, where it runs, as whom, and what it counts on. */
   start(options: StartOptions, stats: Descriptor): void {
     const { index, core, uid = abi.MCR_KEEP_ID, gid = abi.MCR_KEEP_ID } = options;
-    const { coalesceUs = 0, busyPollUs = 0, segments = 0 } = options;
-    const fields = { index, core, uid, gid, coalesce_us: coalesceUs, busy_poll_us: busyPollUs, segments_max: segments };
+    const { coalesceUs = 0, busyPollUs = 0, segments = 0, priority = 0 } = options;
+    const profile = { coalesce_us: coalesceUs, busy_poll_us: busyPollUs, segments_max: segments, priority };
+    const fields = { index, core, uid, gid, ...profile };
     this.#send(abi.MCR_MESSAGE_START, fields, [stats.fd]);
   }
 

@@ -8,6 +8,7 @@ import { check, native } from "./library.ts";
 /** Numbers of the capabilities that matter here, from `linux/capability.h`. */
 export const CAP_NET_ADMIN = 12;
 export const CAP_NET_RAW = 13;
+export const CAP_SYS_NICE = 23;
 
 /** Whether this thread has a capability in force. */
 export function hasCapability(capability: number): boolean {

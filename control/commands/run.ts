@@ -10,7 +10,7 @@ import { UsageError } from "../error.ts";
 import { isJournalStream, isLogFormat, LOG_FORMATS, type LogFormat, Logger } from "../log.ts";
 import { type LogLevels, parseLogLevels } from "../log_level.ts";
 import { parseCores, parseWhole } from "../number.ts";
-import { isProfileName, PAUSE_US_MAX, type Profile, PROFILES, SEGMENTS_MAX } from "../profile.ts";
+import { isProfileName, PAUSE_US_MAX, PRIORITY_MAX, type Profile, PROFILES, SEGMENTS_MAX } from "../profile.ts";
 import { EXPECTED, isInterfaceName } from "../rule.ts";
 import { EXPECTED_ACCESS, parseSocketGroup, parseSocketMode, type SocketAccess } from "../socket_access.ts";
 import { resolveSocketPath } from "../socket_path.ts";
@@ -61,6 +61,12 @@ in good order, a second one at once. It needs CAP_NET_RAW and CAP_NET_ADMIN.`,
       name: "segments",
       value: "N",
       help: `datagrams of one send at most, 1 to ${SEGMENTS_MAX} (default: ${SEGMENTS_MAX})`,
+    },
+    {
+      name: "realtime",
+      value: "N",
+      help:
+        `real-time priority of the workers, 1 to ${PRIORITY_MAX}, or 0 for none (latency: 1, others: 0); needs CAP_SYS_NICE`,
     },
     { name: "ttl", value: "N", help: "IP time to live where a rule names none, 1 to 255 (default: 1)" },
     {
@@ -168,6 +174,7 @@ function readProfile(given: Arguments): Profile {
     coalesceUs: readPause("coalesce-us", profile.coalesceUs),
     busyPollUs: readPause("busy-poll-us", profile.busyPollUs),
     segments: readWhole(given, "segments", 1, SEGMENTS_MAX, profile.segments, `a number from 1 to ${SEGMENTS_MAX}`),
+    priority: readWhole(given, "realtime", 0, PRIORITY_MAX, profile.priority, `a number from 0 to ${PRIORITY_MAX}`),
   };
 }
 

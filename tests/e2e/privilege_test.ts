@@ -2,6 +2,7 @@
 // relaying needs and no more.
 import { deepStrictEqual, notStrictEqual } from "node:assert/strict";
 import { testRelay } from "./case.ts";
+import { run } from "./process.ts";
 
 /** What the kernel says of a process that has no rights at all. */
 const WITHOUT_RIGHTS = {
@@ -49,6 +50,24 @@ testRelay("each worker is pinned to one core, the one that is shown", { workers:
     deepStrictEqual(cores, String(core));
   }
 });
+
+for (
+  const [args, priority] of [
+    [["--profile", "latency"], 1],
+    [["--profile", "latency", "--realtime", "0"], 0],
+    [["--realtime", "7"], 7],
+    [[], 0],
+  ] as const
+) {
+  const how = args.join(" ") || "no option";
+  testRelay(`with ${how} a worker has priority ${priority}, where it may`, { args }, async ({ supervisor }) => {
+    const mayBe = (await run(["chrt", "--fifo", "1", "true"])).code === 0;
+    const { pid } = (await supervisor.workers())[0]!;
+    const fields = (await Deno.readTextFile(`/proc/${pid}/stat`)).split(") ")[1]!.split(" ");
+    // rt_priority is field 40 of proc(5); the first here is field 3.
+    deepStrictEqual(Number(fields[40 - 3]), mayBe ? priority : 0);
+  });
+}
 
 /** The fields of `/proc/PID/status`. */
 async function readStatus(pid: number): Promise<Record<string, string>> {
