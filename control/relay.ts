@@ -136,7 +136,7 @@ export class Relay implements Engine {
     const cores = chooseCores(options.workers, availableCores(), options.cores);
     raiseFilesLimit();
     if (profile.priority > 0 && !hasCapability(CAP_SYS_NICE)) {
-      log("the workers take turns with other processes: real-time priority needs CAP_SYS_NICE", "warning");
+      logs.worker("the workers take turns with other processes: real-time priority needs CAP_SYS_NICE", "warning");
     }
     await using undo = new AsyncDisposableStack();
     const poller = undo.use(new Poller());

@@ -89,7 +89,10 @@ test("by a link with the name of another program it takes that one's command lin
   match((await run(`${folder.path}/mcrd`, ["--help"])).stdout, /^usage: mcr mcrd supervisor/m);
   deepStrictEqual(await run(`${folder.path}/mcrd`, ["--version"]), await run(MCR, ["--version"]));
   const { code, stderr } = await run(`${folder.path}/mcrgen`, ["--interface", "lo", "--group", "x", "--port", "1"]);
-  strictEqual(stderr.split("\n")[0], 'mcr gen: Cannot use --group "x": expected an IPv4 address such as 239.1.1.1');
+  strictEqual(
+    stderr.split("\n")[0],
+    'mcr gen: Cannot use --group "x": expected an IPv4 or IPv6 address such as 239.1.1.1 or ff3e::1',
+  );
   strictEqual(code, 2);
 });
 
