@@ -9,6 +9,7 @@ import type { DropCounts, StatsPage } from "../ffi/stats_page.ts";
 import { emptyHistogram, latencyOf } from "./latency.ts";
 import type { Drops, OutputCounters, Rates, Rule, RuleCounters, WorkerCounters } from "./model.ts";
 import { RateMeter, SAMPLE_VALUES } from "./rates.ts";
+import { formatEndpoint } from "./rule_text.ts";
 import { Slots } from "./slots.ts";
 
 /** The slots of one rule. */
@@ -16,6 +17,12 @@ export interface RuleSlots {
   readonly rule: number;
   /** In the order of the rule's outputs. */
   readonly outputs: readonly number[];
+}
+
+/** A rule and its slots. */
+export interface Counted {
+  readonly rule: Rule;
+  readonly slots: RuleSlots;
 }
 
 /** Gives rules their slots, zeroed, and reads them. */
@@ -32,35 +39,49 @@ export class Counters {
     this.#pages = pages;
   }
 
-  /** Slots for a new rule. Throws with none taken. */
-  take(rule: Rule): RuleSlots {
+  /**
+   * Slots for a rule. One that takes the place of another goes on with its counters, and with those of each output that
+   * it has in common with it. Throws with none taken.
+   */
+  take(rule: Rule, before?: Counted): RuleSlots {
     using undo = new DisposableStack();
-    const take = (slots: Slots): number => {
+    const take = (slots: Slots, clear: (slot: number) => void): number => {
       const slot = slots.take();
       undo.defer(() => slots.cancel(slot));
+      clear(slot);
       return slot;
     };
-    const taken = { rule: take(this.#rules), outputs: rule.outputs.map(() => take(this.#outputs)) };
+    const known = new Map(before?.rule.outputs.map((output, i) => [formatEndpoint(output), before.slots.outputs[i]!]));
+    const taken = {
+      rule: before?.slots.rule ?? take(this.#rules, (slot) => this.#clearRule(slot)),
+      outputs: rule.outputs.map((output) => {
+        return known.get(formatEndpoint(output)) ?? take(this.#outputs, (slot) => this.#clearOutput(slot));
+      }),
+    };
     undo.move();
-    this.#ruleRates.forget(taken.rule);
-    for (const slot of taken.outputs) this.#outputRates.forget(slot);
-    for (const page of this.#pages) {
-      page.clearRule(taken.rule);
-      for (const slot of taken.outputs) page.clearOutput(slot);
-    }
     return taken;
   }
 
-  /** Gives up the slots of a rule that no worker was told of. */
-  cancel({ rule, outputs }: RuleSlots): void {
-    this.#rules.cancel(rule);
-    for (const slot of outputs) this.#outputs.cancel(slot);
+  #clearRule(slot: number): void {
+    this.#ruleRates.forget(slot);
+    for (const page of this.#pages) page.clearRule(slot);
   }
 
-  /** Gives up the slots of a rule that the workers' tables no longer have. */
-  release({ rule, outputs }: RuleSlots): void {
-    this.#rules.release(rule);
-    for (const slot of outputs) this.#outputs.release(slot);
+  #clearOutput(slot: number): void {
+    this.#outputRates.forget(slot);
+    for (const page of this.#pages) page.clearOutput(slot);
+  }
+
+  /** Gives up slots that no worker was told of, but for those that the rule before had. */
+  cancel(slots: RuleSlots, before?: RuleSlots): void {
+    if (slots.rule !== before?.rule) this.#rules.cancel(slots.rule);
+    for (const slot of without(slots, before)) this.#outputs.cancel(slot);
+  }
+
+  /** Gives up slots that the workers' tables no longer have, but for those that the rule after goes on with. */
+  release(slots: RuleSlots, after?: RuleSlots): void {
+    if (slots.rule !== after?.rule) this.#rules.release(slots.rule);
+    for (const slot of without(slots, after)) this.#outputs.release(slot);
   }
 
   /** See `Slots.settle`. */
@@ -159,6 +180,13 @@ export function adviceFor(totals: WorkerCounters, rules: readonly RuleCounters[]
   const drops = [totals, ...rules, ...rules.flatMap(({ outputs }) => outputs)].map((counted) => counted.drops);
   const names = new Set(drops.flatMap((one) => Object.keys(one)));
   return Object.fromEntries([...names].map((name) => [name, adviceOn(name)]));
+}
+
+/** The outputs' slots that the others are not among. */
+function without({ outputs }: RuleSlots, others: RuleSlots | undefined): readonly number[] {
+  if (others === undefined) return outputs;
+  const kept = new Set(others.outputs);
+  return outputs.filter((slot) => !kept.has(slot));
 }
 
 function readPages(pages: readonly StatsPage[], rates: Rates): WorkerCounters {

@@ -12,15 +12,22 @@ export interface RulePlacement {
   readonly waiting_for: readonly string[];
 }
 
+/** A rule that comes, goes, or takes the place of another, whose counters it goes on with. */
+export interface RuleChange {
+  readonly before?: Rule;
+  readonly after?: Rule;
+}
+
 /** The data plane behind the supervisor. */
 export interface Engine extends AsyncDisposable {
   /**
-   * Makes `rules` the ones relayed, all or nothing: resolves when every running worker forwards by them; rejects with
-   * the old ones still in force. Calls may overlap; they take effect in the order in which they were made.
+   * Changes the rules that are relayed, all or nothing: resolves when every running worker forwards by the new ones;
+   * rejects with the old ones still in force. No rule occurs twice. Calls may overlap; they take effect in the order in
+   * which they were made.
    */
-  apply(rules: readonly Rule[]): Promise<void>;
+  apply(changes: readonly RuleChange[]): Promise<void>;
 
-  /** The placement of a rule of the last applied set. */
+  /** The placement of a rule that has been applied. */
   placement(id: string): RulePlacement;
 
   /** All counters, read from shared memory at the moment of the call. */

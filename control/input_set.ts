@@ -1,11 +1,11 @@
 /**
- * The interfaces that are listened on: their rings, filters and memberships.
+ * The interfaces that are listened on: their rings and filters.
  *
  * @module
  */
 import { MCR_INPUTS_MAX } from "../ffi/abi.ts";
 import type { PackedRules } from "../ffi/route_table.ts";
-import { FANOUT_ALONE, InputSocket, Memberships } from "../ffi/sockets.ts";
+import { FANOUT_ALONE, InputSocket } from "../ffi/sockets.ts";
 import type { StatsPage } from "../ffi/stats_page.ts";
 import type { Log } from "./log.ts";
 import type { OffloadSet } from "./offload_set.ts";
@@ -25,9 +25,6 @@ export interface Input {
 export class InputSet implements Disposable {
   readonly #slots = new Slots(MCR_INPUTS_MAX, "input interfaces");
   readonly #inputs = new Map<number, Input>();
-  readonly #memberships = new Memberships();
-  /** Rules that need a membership, by interface and group. */
-  readonly #users = new Map<string, number>();
   readonly #slotCount: number;
   readonly #pages: readonly StatsPage[];
   readonly #offload: OffloadSet;
@@ -80,24 +77,6 @@ export class InputSet implements Disposable {
     }
   }
 
-  /** Joins a group on an input's interface, for one rule more. */
-  join({ interfaceIndex }: Input, group: string): void {
-    const key = `${interfaceIndex} ${group}`, users = this.#users.get(key) ?? 0;
-    if (users === 0) this.#memberships.join(interfaceIndex, group);
-    this.#users.set(key, users + 1);
-  }
-
-  /** Leaves it when no rule is left that needs it. */
-  leave({ interfaceIndex }: Input, group: string): void {
-    const key = `${interfaceIndex} ${group}`, users = this.#users.get(key)! - 1;
-    if (users > 0) {
-      this.#users.set(key, users);
-      return;
-    }
-    this.#users.delete(key);
-    this.#memberships.leave(interfaceIndex, group);
-  }
-
   /** Closes an input that no worker was told of. */
   cancel(input: Input): void {
     this.#end(input);
@@ -123,6 +102,5 @@ export class InputSet implements Disposable {
 
   [Symbol.dispose](): void {
     for (const input of [...this.#inputs.values()]) this.#end(input);
-    this.#memberships[Symbol.dispose]();
   }
 }

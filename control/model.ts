@@ -194,6 +194,7 @@ export interface InterfaceStatus {
   readonly index: number;
   readonly mtu: number;
   readonly up: boolean;
-  /** IPv4 addresses in dotted form. */
   readonly addresses: readonly string[];
+  /** Groups that the relay has joined on it, as `239.1.1.1`, or `10.1.1.1@239.1.1.1` from one source; absent if none. */
+  readonly joined?: readonly string[];
 }

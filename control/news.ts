@@ -3,26 +3,23 @@
  *
  * @module
  */
+import type { RuleChange } from "./engine.ts";
 import type { InterfaceEvent, RuleEvent } from "./event.ts";
 import type { InterfaceStatus, Rule, RuleStatus } from "./model.ts";
 
 /** What became of rules; `status` of those that are in force now. */
-export function ruleNews(
-  before: Iterable<Rule>,
-  after: Iterable<Rule>,
-  status: (rule: Rule) => RuleStatus,
-): RuleEvent[] {
-  const old = new Map([...before].map((rule) => [rule.id, rule])), news: RuleEvent[] = [];
-  for (const rule of after) {
-    const was = old.get(rule.id);
-    old.delete(rule.id);
-    // Rules never change, so one that stayed is the same object; one that was written again may say the same.
-    if (was === rule || (was !== undefined && JSON.stringify(was) === JSON.stringify(rule))) continue;
-    const { state, waiting_for } = status(rule);
-    news.push({ kind: "rule", type: was === undefined ? "added" : "replaced", ...labelOf(rule), state, waiting_for });
-  }
-  const removed = [...old.values()].map((rule): RuleEvent => ({ kind: "rule", type: "removed", ...labelOf(rule) }));
-  return [...removed, ...news];
+export function ruleNews(changes: readonly RuleChange[], status: (rule: Rule) => RuleStatus): RuleEvent[] {
+  return changes.flatMap(({ before, after }): RuleEvent[] => {
+    const isSame = before !== undefined && before.id === after?.id;
+    // One that was written again may say the same.
+    if (isSame && JSON.stringify(before) === JSON.stringify(after)) return [];
+    const removed = before === undefined || isSame
+      ? []
+      : [{ kind: "rule", type: "removed", ...labelOf(before) } as const];
+    if (after === undefined) return removed;
+    const { state, waiting_for } = status(after), type = isSame ? "replaced" : "added";
+    return [...removed, { kind: "rule", type, ...labelOf(after), state, waiting_for }];
+  });
 }
 
 /** What a rule is known by. */

@@ -6,7 +6,8 @@
 import { MCR_OUTPUT_GROUP_MAP, MCR_OUTPUT_PORT_MAP, MCR_OUTPUTS_MAX } from "../ffi/abi.ts";
 import type { Descriptor } from "../ffi/descriptor.ts";
 import type { NetworkInterface } from "../ffi/interfaces.ts";
-import { openOutput, openRawOutput, type OutputSocketOptions, type RawSocket } from "../ffi/sockets.ts";
+import { packSenders } from "../ffi/route_table.ts";
+import { openOutput, openRawOutput, outputSender, type OutputSocketOptions, type RawSocket } from "../ffi/sockets.ts";
 import type { RuleOutput } from "./model.ts";
 import type { Sending } from "./sending.ts";
 import { Slots } from "./slots.ts";
@@ -29,6 +30,8 @@ export interface OutputSocket {
   readonly key: string;
   readonly interfaceIndex: number;
   readonly socket: Descriptor;
+  /** Where it sends from, as C reads it. */
+  readonly sender: Uint8Array<ArrayBuffer>;
   /** The packet socket beside it, where the output is raw, with an index of its own. */
   readonly raw: (RawSocket & { readonly index: number }) | undefined;
 }
@@ -76,6 +79,7 @@ export function descriptorsOf(outputs: Iterable<OutputSocket>): Map<number, Desc
 export class OutputSet implements Disposable {
   readonly #slots = new Slots(MCR_OUTPUTS_MAX, "output sockets");
   readonly #sockets = new Map<string, OutputSocket>();
+  #senders: Uint8Array<ArrayBuffer> | undefined;
 
   get(key: string): OutputSocket | undefined {
     return this.#sockets.get(key);
@@ -91,10 +95,17 @@ export class OutputSet implements Disposable {
     const take = (): number => undo.adopt(this.#slots.take(), (slot) => this.#slots.cancel(slot));
     const index = take(), socket = undo.use(openOutput(options));
     const raw = isRaw ? { index: take(), ...openRawOutput(socket, options) } : undefined;
+    const sender = packSenders([outputSender(socket)]);
     undo.move();
-    const opened = { index, interfaceIndex: options.interfaceIndex, key, socket, raw };
+    const opened = { index, interfaceIndex: options.interfaceIndex, key, socket, sender, raw };
     this.#sockets.set(key, opened);
+    this.#senders = undefined;
     return opened;
+  }
+
+  /** Where all of them send from, as C reads it. */
+  get senders(): Uint8Array<ArrayBuffer> {
+    return this.#senders ??= concatenate([...this.#sockets.values()].map(({ sender }) => sender));
   }
 
   /** Closes a socket that no worker was told of. */
@@ -111,6 +122,7 @@ export class OutputSet implements Disposable {
 
   #end(output: OutputSocket): void {
     this.#sockets.delete(output.key);
+    this.#senders = undefined;
     output.raw?.socket[Symbol.dispose]();
     output.socket[Symbol.dispose]();
   }
@@ -123,4 +135,14 @@ export class OutputSet implements Disposable {
   [Symbol.dispose](): void {
     for (const output of [...this.#sockets.values()]) this.#end(output);
   }
+}
+
+function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

@@ -1,6 +1,5 @@
 /**
- * Rules with what they relay by, and what a change makes of them. An entry is replaced when anything about it changes and
- * kept otherwise, so that two sets are compared by identity, whatever their size.
+ * Rules with what they relay by, and the steps from one such state to the next.
  *
  * @module
  */
@@ -34,23 +33,11 @@ export interface Placed extends RulePlacement {
   readonly numbered: NumberedRule | undefined;
 }
 
-/** Rules by id. */
-export type PlacedRules = ReadonlyMap<string, Placed>;
-
-/** The difference between two sets of rules. */
-export interface Change {
-  /** Entries that are there no more, in this form. */
-  readonly gone: readonly Placed[];
-  /** Entries that were not there, in this form. */
-  readonly come: readonly Placed[];
-  /** Rules that their input is relayed for no more, with that input. */
-  readonly lost: readonly Listening[];
-  /** Rules that an input is to be relayed for that was not. */
-  readonly gained: readonly Listening[];
+/** An entry that comes, goes, or takes the place of another. */
+export interface Step {
+  readonly before: Placed | undefined;
+  readonly after: Placed | undefined;
 }
-
-/** An entry that has an input. */
-export type Listening = Placed & { readonly input: Input };
 
 /** Makes an entry. */
 export function placeRule(
@@ -121,46 +108,33 @@ function headerBytesOf(group: string): number {
 
 /** Whether two entries of one rule say the same. */
 export function isSamePlaced(one: Placed, other: Placed): boolean {
-  return one.rule === other.rule && one.input === other.input && one.slots === other.slots &&
+  return one.rule === other.rule && one.input === other.input &&
     one.outputs.every((output, i) =>
       output?.socket === other.outputs[i]?.socket && output?.segmentMax === other.outputs[i]?.segmentMax
     );
 }
 
-/** What a change takes and brings; undefined when it does neither. */
-export function compare(before: PlacedRules, after: PlacedRules): Change | undefined {
-  const gone = [...before.values()].filter((one) => after.get(one.rule.id) !== one);
-  const come = [...after.values()].filter((one) => before.get(one.rule.id) !== one);
-  if (gone.length === 0 && come.length === 0) return undefined;
-  return {
-    gone,
-    come,
-    lost: gone.filter((one): one is Listening => one.input !== undefined && !isKept(after, one)),
-    gained: come.filter((one): one is Listening => one.input !== undefined && !isKept(before, one)),
-  };
+/** Whether a step leaves what the input lets through as it is. */
+export function isKept({ before, after }: Step): boolean {
+  return before?.input === after?.input && before?.rule.id === after?.rule.id;
 }
 
-/** Whether the other set relays the rule from the same input. */
-export function isKept(others: PlacedRules, { rule, input }: Placed): boolean {
-  return others.get(rule.id)?.input === input;
-}
-
-/** The rules that workers are told of: those with an input. */
-export function numberedRules(placed: Iterable<Placed>): NumberedRule[] {
-  return [...placed].flatMap(({ numbered }) => numbered ?? []);
+/** The sockets of an entry's outputs. */
+export function socketsOf({ outputs }: Placed): OutputSocket[] {
+  return outputs.flatMap((output) => output?.socket ?? []);
 }
 
 /** The inputs that have exclusive rules, with those of them that are wanted. */
 export function exclusiveRules(
-  placed: PlacedRules,
+  placed: Iterable<Placed>,
   isWanted: (one: Placed) => boolean,
 ): Map<Input, readonly NumberedRule[]> {
-  const all = [...placed.values()].filter(({ rule, input }) => rule.input.exclusive && input !== undefined);
-  const byInput = Map.groupBy(all, ({ input }) => input!);
-  return new Map([...byInput].map(([input, rules]) => [input, numberedRules(rules.filter(isWanted))]));
-}
-
-/** Whether an exclusive rule was not there before. */
-export function isNewExclusive(before: PlacedRules, { id, input }: Rule): boolean {
-  return input.exclusive === true && !before.has(id);
+  const byInput = new Map<Input, NumberedRule[]>();
+  for (const one of placed) {
+    if (!one.rule.input.exclusive || one.input === undefined) continue;
+    const rules = byInput.get(one.input) ?? [];
+    if (isWanted(one)) rules.push(one.numbered!);
+    byInput.set(one.input, rules);
+  }
+  return byInput;
 }

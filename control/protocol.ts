@@ -24,6 +24,7 @@ export interface RuleReference {
 /** The methods: what each takes and what it answers. */
 export interface Methods {
   "rule.add": { params: RuleSpec; result: RuleStatus };
+  "rule.replace": { params: RuleSpec; result: RuleStatus };
   "rule.remove": { params: RuleReference; result: RuleReference };
   "rule.list": { params: Nothing; result: { readonly rules: readonly RuleStatus[] } };
   "rule.get": { params: RuleReference; result: RuleStatus };
@@ -60,6 +61,7 @@ export type MethodTable = {
 /** Whether a request changes anything, which not every client may. */
 export const IS_CHANGE: Readonly<Record<MethodName, (params: unknown) => boolean>> = {
   "rule.add": () => true,
+  "rule.replace": () => true,
   "rule.remove": () => true,
   "rule.list": () => false,
   "rule.get": () => false,

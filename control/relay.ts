@@ -8,8 +8,7 @@ import { NativeError } from "../ffi/error.ts";
 import { InterfaceWatch, listInterfaces } from "../ffi/interfaces.ts";
 import type { NetworkInterface } from "../ffi/interfaces.ts";
 import { Poller } from "../ffi/poller.ts";
-import { packRules } from "../ffi/route_table.ts";
-import type { PackedRules } from "../ffi/route_table.ts";
+import { RuleArena } from "../ffi/rule_arena.ts";
 import {
   availableCores,
   CAP_NET_ADMIN,
@@ -21,39 +20,26 @@ import {
 import { AbsorberSet } from "./absorber_set.ts";
 import { isMulticast, parsePrefix } from "./address.ts";
 import { adviceFor, adviceOn, Counters } from "./counters.ts";
-import type { Engine, RulePlacement } from "./engine.ts";
+import { Draft, type Supplies } from "./draft.ts";
+import type { Engine, RuleChange, RulePlacement } from "./engine.ts";
 import { messageOf } from "./error.ts";
 import type { EventHub } from "./event_hub.ts";
 import { ExclusiveSet } from "./exclusive_set.ts";
 import { InputSet } from "./input_set.ts";
 import type { Input } from "./input_set.ts";
 import type { Logs } from "./log.ts";
+import { groupCount, MembershipSet, membershipsOf, RANGE_GROUPS_MAX } from "./membership_set.ts";
 import type { Drops, InterfaceStatus, Rule, RuleInput, RuleOutput, Stats, WorkerStatus } from "./model.ts";
 import { interfaceNews, labelOf } from "./news.ts";
 import { OffloadSet } from "./offload_set.ts";
-import { descriptorsOf, OutputSet, wishFor } from "./output_set.ts";
+import { descriptorsOf, OutputSet } from "./output_set.ts";
 import type { OutputSocket } from "./output_set.ts";
-import {
-  compare,
-  exclusiveRules,
-  isKept,
-  isNewExclusive,
-  isSamePlaced,
-  type Listening,
-  numberedRules,
-  type Placed,
-  type PlacedOutput,
-  type PlacedRules,
-  placeRule,
-} from "./placed.ts";
+import { exclusiveRules, isKept, type Placed, socketsOf, type Step } from "./placed.ts";
 import type { Profile } from "./profile.ts";
 import { SAMPLE_PERIOD_MS } from "./rates.ts";
-import { segmentMax, type Sending, sendingOf } from "./sending.ts";
+import { Users } from "./users.ts";
 import { chooseCores, workerIdentity } from "./worker_place.ts";
 import { WorkerPool } from "./worker_pool.ts";
-
-/** What the kernel says of an interface that has gone or is not ready: no reason to refuse a rule. */
-const NOT_READY = ["ENODEV", "ENXIO", "ENETDOWN", "ENETUNREACH", "EADDRNOTAVAIL"];
 
 /** How a relay is set up; nothing of it changes later. */
 export interface RelayOptions {
@@ -76,15 +62,6 @@ export interface RelayOptions {
   readonly events: EventHub;
 }
 
-/** A change that is prepared, and can still be given up. */
-interface Draft {
-  readonly placed: PlacedRules;
-  readonly opened: { readonly inputs: readonly Input[]; readonly outputs: readonly OutputSocket[] };
-}
-
-/** Interfaces that can be used, by name. */
-type Usable = Map<string, NetworkInterface>;
-
 /** The real engine. */
 export class Relay implements Engine {
   readonly #options: RelayOptions;
@@ -93,15 +70,22 @@ export class Relay implements Engine {
   readonly #watch = new InterfaceWatch();
   readonly #inputs: InputSet;
   readonly #outputs = new OutputSet();
+  readonly #memberships: MembershipSet;
   readonly #exclusive: ExclusiveSet;
   readonly #absorbers: AbsorberSet;
   readonly #counters: Counters;
   readonly #sampleTimer: ReturnType<typeof setInterval>;
-  #placed: PlacedRules = new Map();
+  readonly #placed = new Map<string, Placed>();
+  /** Those of them that have an input, as the workers are told of them. */
+  readonly #arena = new RuleArena();
+  readonly #inputUsers = new Users<Input>();
+  readonly #outputUsers = new Users<OutputSocket>();
+  /** How many of the rules are exclusive. */
+  #exclusiveCount = 0;
   /** The interfaces of the last look at them, which was told. */
-  #interfaces: readonly InterfaceStatus[] = listInterfaces();
-  /** The interfaces that those were placed by, as text. */
-  #placedBy = "";
+  #interfaces: readonly NetworkInterface[] = listInterfaces();
+  /** Names of those that have changed since rules were placed by them; undefined while nothing was reported. */
+  #changedNames: Set<string> | undefined;
   /** Settles when the last change has been made or has failed. */
   #lastChange: Promise<unknown> = Promise.resolve();
   #isRefreshDue = false;
@@ -113,8 +97,9 @@ export class Relay implements Engine {
     this.#pool = pool;
     const offload = new OffloadSet(options.receiveOffload, options.logs.interface);
     this.#inputs = new InputSet(options.ringSlots, pages, offload, options.logs.interface);
+    this.#memberships = new MembershipSet(options.logs.interface);
     this.#exclusive = new ExclusiveSet(options.logs.interface);
-    this.#exclusive.sweep(listInterfaces());
+    this.#exclusive.sweep(this.#interfaces);
     this.#absorbers = new AbsorberSet({ isWanted: options.absorb });
     this.#counters = new Counters(pages);
     this.#counters.sample(performance.now());
@@ -147,11 +132,11 @@ export class Relay implements Engine {
     return new Relay(options, poller, pool);
   }
 
-  apply(rules: readonly Rule[]): Promise<void> {
+  apply(changes: readonly RuleChange[]): Promise<void> {
     return this.#inOrder(() => {
-      this.#requirePrivilege(rules);
-      rules.forEach(refuseUnready);
-      return this.#change(rules);
+      for (const { after } of changes) after && refuseUnready(after);
+      this.#requirePrivilege(changes);
+      return this.#change(changes);
     });
   }
 
@@ -190,12 +175,15 @@ export class Relay implements Engine {
   }
 
   interfaces(): readonly InterfaceStatus[] {
-    return listInterfaces();
+    return listInterfaces().map((one) => {
+      const joined = this.#memberships.joined(one.index);
+      return joined.length === 0 ? one : { ...one, joined };
+    });
   }
 
   /** Also of a rule that waits: it would be no better off when its interface comes. */
-  #requirePrivilege(rules: readonly Rule[]): void {
-    if (!rules.some((rule) => isNewExclusive(this.#placed, rule)) || hasCapability(CAP_NET_ADMIN)) return;
+  #requirePrivilege(changes: readonly RuleChange[]): void {
+    if (!changes.some(isNewlyExclusive) || hasCapability(CAP_NET_ADMIN)) return;
     throw new NativeError("EPERM", "an exclusive input needs CAP_NET_ADMIN, which this supervisor lacks");
   }
 
@@ -207,158 +195,215 @@ export class Relay implements Engine {
 
   /** Interfaces change in bursts: one look at all of them answers everything that was reported before it. */
   #onInterfaceChange(): void {
-    this.#watch.drain();
-    this.#tellInterfaces();
+    this.#look();
     if (this.#isRefreshDue) return;
     this.#isRefreshDue = true;
     this.#inOrder(() => {
       this.#isRefreshDue = false;
-      return this.#refresh();
+      return this.#change([]);
     }).catch((error) => {
       this.#options.logs.interface("interfaces have changed, but {reason}", "error", { reason: messageOf(error) });
     });
   }
 
-  #tellInterfaces(): void {
-    const before = this.#interfaces;
+  /** Takes note of what has changed about interfaces, and tells it. */
+  #look(): void {
+    if (!this.#watch.drain()) return;
+    const before = new Map(this.#interfaces.map((one) => [one.name, JSON.stringify(one)]));
+    const old = this.#interfaces;
     this.#interfaces = listInterfaces();
-    for (const news of interfaceNews(before, this.#interfaces)) this.#options.events.emit(news);
-  }
-
-  async #refresh(): Promise<void> {
-    const before = this.#placed;
-    await this.#change([...before.values()].map(({ rule }) => rule));
-    for (const { rule, state, waiting_for } of this.#placed.values()) {
-      const was = before.get(rule.id)!.waiting_for.join(", "), is = waiting_for.join(", ");
-      if (was === is) continue;
-      const message = is === "" ? "rule {id} is {state}" : "rule {id} is {state}, waiting for {waiting_for}";
-      this.#options.logs.rule(message, "info", { id: rule.id, state, waiting_for });
-      this.#options.events.emit({ kind: "rule", type: "state", ...labelOf(rule), state, waiting_for });
-    }
-  }
-
-  async #change(rules: readonly Rule[]): Promise<void> {
-    using undo = new DisposableStack();
-    const before = this.#placed;
-    const { placed, opened } = this.#draft(rules, undo);
-    const change = compare(before, placed);
-    if (change === undefined) return;
-    const { gone, come, lost, gained } = change;
-    for (const { input, rule } of gained) {
-      this.#inputs.join(input, rule.input.group);
-      undo.defer(() => this.#inputs.leave(input, rule.input.group));
-    }
-    undo.defer(() => this.#exclusive.apply(exclusiveRules(before, () => true)));
-    // What the rest of the host is to get again it gets while it is still relayed; what it is to get no more it loses
-    // when the workers relay it. A new rule's interface shows already that it can have a filter.
-    this.#exclusive.apply(
-      exclusiveRules(placed, (one) => isKept(before, one)),
-      (input) => gained.some((one) => one.input === input && isNewExclusive(before, one.rule)),
-    );
-    // Narrow before the workers forget a rule, widen after they know one: nothing arrives that nobody wants.
-    if (lost.length > 0) {
-      const kept = [...placed.values()].filter((one) => isKept(before, one));
-      this.#filter(lost, packRules(numberedRules(kept)));
-    }
-    const packed = packRules(numberedRules(placed.values()));
-    await this.#pool.deliver({
-      inputs: new Map(opened.inputs.map(({ index, sockets }) => [index, sockets])),
-      outputs: descriptorsOf(opened.outputs),
-      rules: packed,
+    for (const news of interfaceNews(old, this.#interfaces)) this.#options.events.emit(news);
+    const changed = this.#interfaces.filter((one) => {
+      const was = before.get(one.name);
+      before.delete(one.name);
+      return was !== JSON.stringify(one);
     });
-    this.#placed = placed;
-    undo.move();
-    this.#filter(gained, packed);
-    this.#exclusive.apply(exclusiveRules(placed, () => true));
-    for (const { input, rule } of lost) this.#inputs.leave(input, rule.input.group);
-    for (const one of come) this.#absorbers.hold(one);
-    for (const one of gone) this.#absorbers.release(one);
-    this.#retire(gone);
+    this.#noteNames([...changed.map(({ name }) => name), ...before.keys()]);
   }
 
-  /** Sets the kernel filters of the inputs of some rules. */
-  #filter(changed: readonly Listening[], rules: PackedRules): void {
-    for (const input of new Set(changed.map(({ input }) => input))) this.#inputs.filter(input, rules);
+  #noteNames(names: Iterable<string>): void {
+    this.#changedNames = new Set([...this.#changedNames ?? [], ...names]);
   }
 
-  /** Opens what the rules need beside what is there, to be closed again by `undo`. */
-  #draft(rules: readonly Rule[], undo: DisposableStack): Draft {
-    const interfaces = listInterfaces().filter(({ up }) => up);
-    const usable = new Map(interfaces.map((one) => [one.name, one]));
-    const opened = { inputs: [] as Input[], outputs: [] as OutputSocket[] };
-    const before = this.#placedBy, now = JSON.stringify(interfaces);
-    this.#placedBy = now;
-    undo.defer(() => this.#placedBy = before);
-    const place = (rule: Rule): Placed => {
-      const old = this.#placed.get(rule.id);
-      if (old?.rule === rule && before === now) return old;
-      const isKept = old !== undefined && old.rule.outputs === rule.outputs;
-      const slots = isKept ? old.slots : this.#counters.take(rule);
-      if (!isKept) undo.defer(() => this.#counters.cancel(slots));
-      const input = this.#input(rule, usable, opened.inputs, undo);
-      const outputs = rule.outputs.map((output) => {
-        return this.#output(output, sendingOf(output, rule.input), usable, opened.outputs, undo);
-      });
-      const placed = placeRule(rule, slots, input, outputs);
-      return old !== undefined && isSamePlaced(old, placed) ? old : placed;
+  /** Entries that are to be placed anew: these interfaces have changed, or they wait for something that may have. */
+  #restless(names: ReadonlySet<string>): Placed[] {
+    return [...this.#placed.values()].filter(({ rule, state }) =>
+      state === "pending" || names.has(rule.input.interface) ||
+      rule.outputs.some((output) => names.has(output.interface))
+    );
+  }
+
+  /** Makes changes, and whatever the interfaces ask for since the last one; or nothing. */
+  async #change(changes: readonly RuleChange[]): Promise<void> {
+    // What was reported before a rule is asked for counts for it: whoever makes an interface may use it at once.
+    this.#look();
+    const names = this.#changedNames;
+    this.#changedNames = undefined;
+    try {
+      using draft = new Draft(this.#supplies());
+      const changing = new Set(changes.map(({ before }) => before?.id));
+      for (const { before, after } of changes) draft.add(before && this.#placed.get(before.id), after);
+      const restless = names === undefined ? [] : this.#restless(names);
+      for (const one of restless) changing.has(one.rule.id) || draft.add(one, one.rule);
+      if (draft.steps.length > 0) await this.#take(draft);
+    } catch (error) {
+      if (names === undefined) throw error;
+      this.#noteNames(names);
+      // It may be the rule that cannot be made, not what the interfaces ask for.
+      if (changes.length > 0) this.#onInterfaceChange();
+      throw error;
+    }
+  }
+
+  #supplies(): Supplies {
+    const usable = this.#interfaces.filter(({ up }) => up).map((one) => [one.name, one] as const);
+    return {
+      inputs: this.#inputs,
+      outputs: this.#outputs,
+      counters: this.#counters,
+      interfaces: new Map(usable),
+      ttl: this.#options.ttl,
     };
-    return { placed: new Map(rules.map((rule) => [rule.id, place(rule)])), opened };
   }
 
-  #input(rule: Rule, usable: Usable, opened: Input[], undo: DisposableStack): Input | undefined {
-    const via = usable.get(rule.input.interface);
-    if (via === undefined) return undefined;
-    const known = this.#inputs.get(via.index);
-    if (known !== undefined) return known;
-    const input = unlessNotReady(() => this.#inputs.open(via.index, via.name));
-    if (input === undefined) {
-      usable.delete(via.name);
-      return undefined;
-    }
-    undo.defer(() => this.#inputs.cancel(input));
-    opened.push(input);
-    return input;
+  async #take(draft: Draft): Promise<void> {
+    const { steps } = draft, moving = steps.filter((step) => !isKept(step));
+    this.#join(draft);
+    this.#exclude(draft);
+    // Narrow before the workers forget a rule, widen after they know one: nothing arrives that nobody wants.
+    const lost = moving.flatMap(({ before }) => before?.input ?? []), kept = steps.filter(isKept);
+    draft.defer(() => this.#filter(lost));
+    for (const { before } of moving) this.#forget(draft, before);
+    this.#filter(lost);
+    for (const { before } of kept) this.#forget(draft, before);
+    for (const { after } of steps) this.#know(draft, after);
+    await this.#pool.deliver({
+      inputs: new Map(draft.inputs.map(({ index, sockets }) => [index, sockets])),
+      outputs: descriptorsOf(draft.outputs),
+      rules: this.#arena.packed,
+    });
+    draft.keep();
+    this.#adopt(steps);
+    this.#filter(moving.flatMap(({ after }) => after?.input ?? []));
+    if (this.#isExclusive(steps)) this.#exclusive.apply(exclusiveRules(this.#placed.values(), () => true));
+    this.#leave(steps);
+    this.#retire(steps);
+    for (const step of steps) this.#tell(step);
   }
 
-  #output(
-    output: RuleOutput,
-    sending: Sending,
-    usable: Usable,
-    opened: OutputSocket[],
-    undo: DisposableStack,
-  ): PlacedOutput | undefined {
-    const via = usable.get(output.interface);
-    if (via === undefined) return undefined;
-    const ttl = typeof output.ttl === "number" ? output.ttl : this.#options.ttl;
-    const wish = wishFor(output, sending, ttl, via), known = this.#outputs.get(wish.key);
-    const socket = known ?? unlessNotReady(() => this.#outputs.open(wish));
-    if (socket === undefined) return undefined;
-    if (known === undefined) {
-      undo.defer(() => this.#outputs.cancel(socket));
-      opened.push(socket);
+  /** Takes an entry out of what the workers are told; in again when the draft is given up. */
+  #forget(draft: Draft, one: Placed | undefined): void {
+    const rule = one?.numbered;
+    if (rule === undefined) return;
+    this.#arena.delete(rule);
+    draft.defer(() => this.#arena.add(rule));
+  }
+
+  #know(draft: Draft, one: Placed | undefined): void {
+    const rule = one?.numbered;
+    if (rule === undefined) return;
+    this.#arena.add(rule);
+    draft.defer(() => this.#arena.delete(rule));
+  }
+
+  #join(draft: Draft): void {
+    for (const { after } of draft.steps) {
+      if (after?.input === undefined) continue;
+      const { interfaceIndex, interfaceName } = after.input, wanted = membershipsOf(after.rule.input);
+      this.#memberships.hold(interfaceIndex, interfaceName, wanted);
+      draft.defer(() => this.#memberships.drop(interfaceIndex, wanted));
     }
-    return { socket, segmentMax: segmentMax(sending, via.mtu) };
+  }
+
+  /**
+   * What the rest of the host is to get again it gets while it is still relayed; what it is to get no more it loses when
+   * the workers relay it. A new rule's interface shows already that it can have a filter.
+   */
+  #exclude(draft: Draft): void {
+    const { steps } = draft;
+    if (!this.#isExclusive(steps)) return;
+    draft.defer(() => this.#exclusive.apply(exclusiveRules(this.#placed.values(), () => true)));
+    const old = new Set(steps.map(({ before }) => before));
+    const come = new Set(steps.flatMap((step) => isKept(step) ? [] : step.after ?? []));
+    const all = [
+      ...[...this.#placed.values()].filter((one) => !old.has(one)),
+      ...steps.flatMap((step) => step.after ?? []),
+    ];
+    const fresh = new Set(
+      steps.filter(({ before, after }) => isNewlyExclusive({ before: before?.rule, after: after?.rule })).map((
+        { after },
+      ) => after!.input),
+    );
+    this.#exclusive.apply(exclusiveRules(all, (one) => !come.has(one)), (input) => fresh.has(input));
+  }
+
+  /** Whether any rule is exclusive, or was before these steps. */
+  #isExclusive(steps: readonly Step[]): boolean {
+    return this.#exclusiveCount > 0 || steps.some(({ before }) => before?.rule.input.exclusive);
+  }
+
+  /** The workers relay by these now. */
+  #adopt(steps: readonly Step[]): void {
+    for (const { after } of steps) after && this.#absorbers.hold(after);
+    for (const { before } of steps) before && this.#absorbers.release(before);
+    for (const { before, after } of steps) {
+      if (before !== undefined && before.rule.id !== after?.rule.id) this.#placed.delete(before.rule.id);
+      if (after === undefined) continue;
+      this.#placed.set(after.rule.id, after);
+      if (after.input !== undefined) this.#inputUsers.hold(after.input);
+      for (const socket of socketsOf(after)) this.#outputUsers.hold(socket);
+    }
+    for (const { before, after } of steps) {
+      this.#exclusiveCount += Number(after?.rule.input.exclusive ?? false) -
+        Number(before?.rule.input.exclusive ?? false);
+      if (before?.input !== undefined) this.#inputUsers.drop(before.input);
+      for (const socket of before === undefined ? [] : socketsOf(before)) this.#outputUsers.drop(socket);
+    }
+  }
+
+  #leave(steps: readonly Step[]): void {
+    for (const { before } of steps) {
+      if (before?.input === undefined) continue;
+      this.#memberships.drop(before.input.interfaceIndex, membershipsOf(before.rule.input));
+    }
   }
 
   /** Closes what only entries that are gone needed, now that no table names it. */
-  #retire(gone: readonly Placed[]): void {
+  #retire(steps: readonly Step[]): void {
     this.#inputs.settle();
     this.#outputs.settle();
     this.#counters.settle();
-    if (gone.length === 0) return;
-    const inputs = new Set([...this.#placed.values()].map(({ input }) => input));
-    const outputs = new Set([...this.#placed.values()].flatMap((one) => one.outputs.map((output) => output?.socket)));
-    const oldInputs = [...this.#inputs].filter((input) => !inputs.has(input));
-    const oldOutputs = [...this.#outputs].filter((output) => !outputs.has(output));
-    this.#pool.retire({
-      inputs: oldInputs.map(({ index }) => index),
-      outputs: [...descriptorsOf(oldOutputs).keys()],
-    });
-    for (const input of oldInputs) this.#inputs.close(input);
-    for (const output of oldOutputs) this.#outputs.close(output);
-    for (const { rule, slots } of gone) {
-      if (this.#placed.get(rule.id)?.slots !== slots) this.#counters.release(slots);
+    const gone = steps.flatMap(({ before }) => before ?? []);
+    const inputs = this.#inputUsers.takeUnused(new Set(gone.flatMap(({ input }) => input ?? [])));
+    const outputs = this.#outputUsers.takeUnused(new Set(gone.flatMap(socketsOf)));
+    this.#pool.retire({ inputs: inputs.map(({ index }) => index), outputs: [...descriptorsOf(outputs).keys()] });
+    for (const input of inputs) this.#inputs.close(input);
+    for (const output of outputs) this.#outputs.close(output);
+    for (const { before, after } of steps) {
+      if (before !== undefined && before.slots !== after?.slots) this.#counters.release(before.slots, after?.slots);
     }
+  }
+
+  /** Says what a rule waits for now that it did not, or no longer, and what it takes and nobody asks the network for. */
+  #tell({ before, after }: Step): void {
+    if (after === undefined) return;
+    const { rule, state, waiting_for } = after, count = groupCount(rule.input);
+    if (before?.rule !== rule) {
+      if (count <= RANGE_GROUPS_MAX) return;
+      const message =
+        "rule {id} takes {count} groups, more than {limit}: none is joined, the network must deliver them unasked";
+      return this.#options.logs.rule(message, "warning", { id: rule.id, count, limit: RANGE_GROUPS_MAX });
+    }
+    const was = before.waiting_for.join(", "), is = waiting_for.join(", ");
+    if (was === is) return;
+    const message = is === "" ? "rule {id} is {state}" : "rule {id} is {state}, waiting for {waiting_for}";
+    this.#options.logs.rule(message, "info", { id: rule.id, state, waiting_for });
+    this.#options.events.emit({ kind: "rule", type: "state", ...labelOf(rule), state, waiting_for });
+  }
+
+  /** Sets the kernel filters of inputs. */
+  #filter(inputs: readonly Input[]): void {
+    for (const input of new Set(inputs)) this.#inputs.filter(input, this.#arena.packed);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -369,6 +414,7 @@ export class Relay implements Engine {
     this.#exclusive[Symbol.dispose]();
     this.#absorbers[Symbol.dispose]();
     await this.#pool[Symbol.asyncDispose]();
+    this.#memberships[Symbol.dispose]();
     this.#inputs[Symbol.dispose]();
     this.#outputs[Symbol.dispose]();
     await this.#poller[Symbol.asyncDispose]();
@@ -392,12 +438,6 @@ function refuseUnready({ input, outputs, max_rate: maxRate }: Rule): void {
   }
 }
 
-/** Undefined when the interface has gone, or is not ready, since it was listed. */
-function unlessNotReady<Opened>(open: () => Opened): Opened | undefined {
-  try {
-    return open();
-  } catch (error) {
-    if (error instanceof NativeError && NOT_READY.includes(error.code)) return undefined;
-    throw error;
-  }
+function isNewlyExclusive({ before, after }: { before?: Rule | undefined; after?: Rule | undefined }): boolean {
+  return after?.input.exclusive === true && before?.input.exclusive !== true;
 }

@@ -1,11 +1,13 @@
 /**
- * The rules that are in force together, and what they must not do to each other. A set never changes: adding and
- * removing return a new one, so a change that fails half way leaves nothing behind.
+ * The rules that are wanted together, and what they must not do to each other. Every change says what it was, so that
+ * one that fails later can be undone: adding one rule to 10,000 copies nothing.
  *
  * @module
  */
+import type { RuleChange } from "./engine.ts";
 import { ControlError } from "./error.ts";
 import type { Rule, RuleInput, RuleSpec } from "./model.ts";
+import { describeRegion, type Entry, InputIndex, readEntry, type Region, sent } from "./region.ts";
 import { describePlace, formatEndpoint, ruleId } from "./rule_text.ts";
 
 /** Rules of one supervisor. */
@@ -14,87 +16,132 @@ export const RULES_MAX = 65536;
 /** Places of a cycle that a message spells out. */
 const PLACES_SHOWN_MAX = 16;
 
-/** Rules that may be in force together: no input and no name twice, and no loop. */
-export class RuleSet implements Iterable<Rule> {
-  static readonly EMPTY: RuleSet = new RuleSet(new Map(), new Map());
+/** Ranges can be cut in ever new ways on the way round; after so many, a rule that has been passed is not passed again. */
+const STEPS_MAX = 10_000;
 
-  readonly #rules: Map<string, Rule>;
-  readonly #idsByName: Map<string, string>;
+/** A rule on the way of a datagram. */
+interface Step {
+  readonly entry: Entry;
+  /** What of it comes this way. */
+  readonly region: Region;
+  readonly from?: Step;
+}
 
-  private constructor(rules: Map<string, Rule>, idsByName: Map<string, string>) {
-    this.#rules = rules;
-    this.#idsByName = idsByName;
-  }
+/** Rules that may be in force together: no datagram is for two of one key, no name is there twice, and no loop. */
+export class RuleSet {
+  readonly #entries = new Map<string, Entry>();
+  readonly #idsByName = new Map<string, string>();
+  /** By interface, protocol, group and port: all but the sources. */
+  readonly #byPlace = new Map<string, Set<Entry>>();
+  readonly #inputs = new InputIndex();
 
   /** How many there are. */
   get size(): number {
-    return this.#rules.size;
+    return this.#entries.size;
   }
 
-  /** The rules, oldest first. */
-  [Symbol.iterator](): Iterator<Rule> {
-    return this.#rules.values();
+  /** The rules. */
+  *[Symbol.iterator](): Generator<Rule> {
+    for (const { rule } of this.#entries.values()) yield rule;
   }
 
   /** The rule with this id or name. Ids have colons and names have none, so one word never means two rules. */
   get(idOrName: string): Rule {
-    const rule = this.#rules.get(this.#idsByName.get(idOrName) ?? idOrName);
-    if (rule === undefined) throw new ControlError("not_found", `Cannot find rule "${idOrName}": there is none`, "id");
-    return rule;
+    const entry = this.#entries.get(this.#idsByName.get(idOrName) ?? idOrName);
+    if (entry === undefined) throw new ControlError("not_found", `Cannot find rule "${idOrName}": there is none`, "id");
+    return entry.rule;
   }
 
-  /** The set with one rule more. */
-  add(spec: RuleSpec): RuleSet {
-    const set = this.#copy();
-    set.#insert(spec);
-    return set;
+  /** Adds a rule. */
+  add(spec: RuleSpec): RuleChange {
+    const after = this.#insert(makeRule(spec));
+    return { after };
   }
 
-  /** The set with all those rules that `add` in turn would take; `refuse` is told of the others. */
-  addAll<Source extends { readonly spec: RuleSpec }>(
-    sources: readonly Source[],
-    refuse: (source: Source, error: unknown) => void,
-  ): RuleSet {
-    const set = this.#copy();
-    for (const source of sources) {
-      try {
-        set.#insert(source.spec);
-      } catch (error) {
-        refuse(source, error);
-      }
+  /** Removes the rule of this id or name. */
+  remove(idOrName: string): RuleChange {
+    const before = this.get(idOrName);
+    this.#delete(before);
+    return { before };
+  }
+
+  /** Puts a rule in place of the one that has its input or its name; if there is none, adds it. */
+  replace(spec: RuleSpec): RuleChange {
+    const rule = makeRule(spec);
+    const others = this.#othersWith(rule);
+    if (others.length > 1) {
+      const names = others.map(title).join(" and ");
+      throw new ControlError("duplicate", `Cannot replace one rule by ${rule.id}: it would replace ${names}`, "input");
     }
-    return set;
+    const [before] = others;
+    if (before === undefined) return { after: this.#insert(rule) };
+    this.#delete(before);
+    try {
+      return { before, after: this.#insert(rule) };
+    } catch (error) {
+      this.#put(readEntry(before));
+      throw error;
+    }
   }
 
-  #copy(): RuleSet {
-    return new RuleSet(new Map(this.#rules), new Map(this.#idsByName));
+  /** Takes changes back, those made last first. */
+  undo(changes: readonly RuleChange[]): void {
+    for (const { before, after } of changes.toReversed()) {
+      if (after !== undefined) this.#delete(after);
+      if (before !== undefined) this.#put(readEntry(before));
+    }
   }
 
-  /** Only on a set that nobody else has yet. */
-  #insert(spec: RuleSpec): void {
-    const rule: Rule = { id: ruleId(spec.input), ...spec };
-    if (this.#rules.size >= RULES_MAX) {
+  #insert(rule: Rule): Rule {
+    if (this.#entries.size >= RULES_MAX) {
       throw new ControlError("limit", `Cannot add rule ${rule.id}: there are ${RULES_MAX} rules, the limit`);
     }
-    this.#refuseDuplicate(rule);
-    this.#refuseLoop(rule);
-    this.#rules.set(rule.id, rule);
+    const entry = readEntry(rule);
+    this.#refuseDuplicate(entry);
+    this.#put(entry);
+    const cycle = rule.allow_loop ? undefined : this.#findCycle(entry);
+    if (cycle === undefined) return rule;
+    this.#delete(rule);
+    const message = `Cannot add rule ${rule.id}: it would feed its own input: ${spellOut(cycle)}`;
+    throw new ControlError("loop", message, "outputs");
+  }
+
+  #put(entry: Entry): void {
+    const { rule } = entry, place = formatEndpoint(rule.input);
+    this.#entries.set(rule.id, entry);
     if (rule.name !== undefined) this.#idsByName.set(rule.name, rule.id);
+    const others = this.#byPlace.get(place);
+    if (others === undefined) this.#byPlace.set(place, new Set([entry]));
+    else others.add(entry);
+    this.#inputs.add(entry);
   }
 
-  /** The set without the rule of this id or name. */
-  remove(idOrName: string): RuleSet {
-    const rule = this.get(idOrName);
-    const set = this.#copy();
-    set.#rules.delete(rule.id);
-    if (rule.name !== undefined) set.#idsByName.delete(rule.name);
-    return set;
+  #delete({ id, name, input }: Rule): void {
+    const entry = this.#entries.get(id)!, place = formatEndpoint(input), others = this.#byPlace.get(place)!;
+    this.#entries.delete(id);
+    if (name !== undefined) this.#idsByName.delete(name);
+    others.delete(entry);
+    if (others.size === 0) this.#byPlace.delete(place);
+    this.#inputs.delete(entry);
   }
 
-  #refuseDuplicate(rule: Rule): void {
-    const same = this.#rules.get(rule.id);
-    if (same !== undefined) {
-      const message = `Cannot add a rule for ${describePlace(rule.input)}: rule ${title(same)} has this input`;
+  /** The rules whose input or name this one has. */
+  #othersWith(rule: Rule): Rule[] {
+    const others = new Set<Rule>();
+    const id = rule.name === undefined ? undefined : this.#idsByName.get(rule.name);
+    if (id !== undefined) others.add(this.#entries.get(id)!.rule);
+    for (const { rule: other } of this.#byPlace.get(formatEndpoint(rule.input)) ?? []) {
+      if (commonSource(rule.input, other.input) !== undefined) others.add(other);
+    }
+    return [...others];
+  }
+
+  #refuseDuplicate({ rule }: Entry): void {
+    for (const { rule: same } of this.#byPlace.get(formatEndpoint(rule.input)) ?? []) {
+      const source = commonSource(rule.input, same.input);
+      if (source === undefined) continue;
+      const has = source === "" ? "has this input" : `has this input from ${source}`;
+      const message = `Cannot add a rule for ${describePlace(rule.input)}: rule ${title(same)} ${has}`;
       throw new ControlError("duplicate", message, "input");
     }
     const namesake = rule.name === undefined ? undefined : this.#idsByName.get(rule.name);
@@ -104,39 +151,49 @@ export class RuleSet implements Iterable<Rule> {
     }
   }
 
-  #refuseLoop(rule: Rule): void {
-    const cycle = this.#findCycle(rule);
-    if (cycle === undefined) return;
-    const message = `Cannot add rule ${rule.id}: it would feed its own input: ${spellOut(cycle)}`;
-    throw new ControlError("loop", message, "outputs");
-  }
-
   /**
-   * The way from the input of `rule` through rules of this set back to itself. Places are nodes, rules are edges, and
-   * an output feeds the rule whose id is its place; every place is looked at once. The kind of interface is not asked
+   * The way of some datagram from a rule of this set through others back to itself. The kind of interface is not asked
    * for: a frame that leaves comes back on `lo` and through bridges, and interfaces change under us.
    */
-  #findCycle(rule: Rule): readonly RuleInput[] | undefined {
-    const cameFrom = new Map<string, Rule>();
-    const waiting = [rule];
-    for (let from = waiting.pop(); from !== undefined; from = waiting.pop()) {
-      for (const output of from.outputs) {
-        const place = formatEndpoint(output);
-        if (place === rule.id) return wayBack(rule, from, cameFrom);
-        const next = this.#rules.get(place);
-        if (next === undefined || cameFrom.has(place)) continue;
-        cameFrom.set(place, from);
-        waiting.push(next);
+  #findCycle(entry: Entry): readonly RuleInput[] | undefined {
+    const passed = new Set<string>();
+    const waiting: Step[] = [{ entry, region: entry.input }];
+    let count = 0;
+    for (let step = waiting.pop(); step !== undefined; step = waiting.pop()) {
+      const seen = new Set<string>();
+      for (const output of step.entry.rule.outputs) {
+        const region = sent(output, step.entry, step.region);
+        // Many outputs may go to one place.
+        const place = describeRegion(region);
+        if (seen.has(place)) continue;
+        seen.add(place);
+        for (const next of this.#inputs.find(region)) {
+          if (next.entry === entry) return wayBack(entry, step);
+          const key = next.entry.rule.id + (++count > STEPS_MAX ? "" : describeRegion(next.region));
+          if (passed.has(key)) continue;
+          passed.add(key);
+          waiting.push({ ...next, from: step });
+        }
       }
     }
     return undefined;
   }
 }
 
-/** The inputs on the way that led to `last`, whose output is the input of `rule` again. */
-function wayBack(rule: Rule, last: Rule, cameFrom: ReadonlyMap<string, Rule>): RuleInput[] {
+function makeRule(spec: RuleSpec): Rule {
+  return { id: ruleId(spec.input), ...spec };
+}
+
+/** What both inputs of one place say of sources: an entry that both lists have, `""` where neither has a list. */
+function commonSource({ sources: ours }: RuleInput, { sources: theirs }: RuleInput): string | undefined {
+  if (ours === undefined && theirs === undefined) return "";
+  return ours?.find((source) => theirs?.includes(source));
+}
+
+/** The inputs on the way that led to `last`, whose output is the input of the first again. */
+function wayBack({ rule }: Entry, last: Step): RuleInput[] {
   const way = [rule.input];
-  for (let at: Rule | undefined = last; at !== undefined; at = cameFrom.get(at.id)) way.push(at.input);
+  for (let step: Step | undefined = last; step !== undefined; step = step.from) way.push(step.entry.rule.input);
   return way.reverse();
 }
 

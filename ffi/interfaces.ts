@@ -52,8 +52,8 @@ export class InterfaceWatch extends Descriptor {
     super(check(native.mcr_interfaces_watch()));
   }
 
-  /** Forgets what has been reported, so that the next change is. */
-  drain(): void {
-    check(native.mcr_interfaces_drain(this.fd));
+  /** Forgets what has been reported, so that the next change is; returns whether anything was. */
+  drain(): boolean {
+    return check(native.mcr_interfaces_drain(this.fd)) === 1;
   }
 }

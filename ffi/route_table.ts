@@ -101,18 +101,14 @@ export function packRules(rules: readonly NumberedRule[]): PackedRules {
 }
 
 /** A rule whose outputs and sources begin at 0. */
-interface PackedRule {
+export interface PackedRule {
   readonly bytes: Uint8Array;
   readonly outputBytes: Uint8Array;
   readonly sourceBytes: Uint8Array;
 }
 
-/** One of 10,000 rules changes, all are packed: each is so once. */
-const packed = new WeakMap<NumberedRule, PackedRule>();
-
-function packRule(rule: NumberedRule): PackedRule {
-  const known = packed.get(rule);
-  if (known !== undefined) return known;
+/** Writes one rule. */
+export function packRule(rule: NumberedRule): PackedRule {
   const bytes = new Uint8Array(abi.mcr_rule.sizeof), view = new DataView(bytes.buffer);
   const put = (offset: number, value: number): void => view.setUint32(offset, value, true);
   writeAddress(bytes, abi.mcr_rule.group, rule.group);
@@ -128,9 +124,7 @@ function packRule(rule: NumberedRule): PackedRule {
   view.setBigUint64(abi.mcr_rule.datagrams_max, BigInt(rule.datagramsMax), true);
   view.setBigUint64(abi.mcr_rule.bits_max, BigInt(rule.bitsMax), true);
   const sourceBytes = packSources([...rule.sources, ...rule.excluded]);
-  const made = { bytes, outputBytes: packOutputs(rule.outputs), sourceBytes };
-  packed.set(rule, made);
-  return made;
+  return { bytes, outputBytes: packOutputs(rule.outputs), sourceBytes };
 }
 
 function packOutputs(outputs: readonly NumberedOutput[]): Uint8Array {
@@ -166,15 +160,15 @@ function packSources(sources: readonly NumberedSource[]): Uint8Array {
 
 /** What a table says beside its rules. */
 export interface TableOptions {
-  /** From where the relay itself sends: what comes from there has come in a loop. */
-  readonly senders: readonly Sender[];
+  /** From where the relay itself sends, by `packSenders()`: what comes from there has come in a loop. */
+  readonly senders: Uint8Array<ArrayBuffer>;
   /** Of all rules together, a second; 0 without limit. */
   readonly datagramsMax: number;
   readonly bitsMax: number;
 }
 
 /** Nothing is refused. */
-export const NO_LIMITS: TableOptions = { senders: [], datagramsMax: 0, bitsMax: 0 };
+export const NO_LIMITS: TableOptions = { senders: new Uint8Array(0), datagramsMax: 0, bitsMax: 0 };
 
 /** Makes the table of one generation: a sealed memfd. */
 export function compileTable(generation: number, rules: PackedRules, options: TableOptions = NO_LIMITS): Descriptor {
@@ -183,16 +177,17 @@ export function compileTable(generation: number, rules: PackedRules, options: Ta
   view.setUint32(abi.mcr_rules.rule_count, rules.count, true);
   view.setUint32(abi.mcr_rules.output_count, rules.outputCount, true);
   view.setUint32(abi.mcr_rules.source_count, rules.sourceCount, true);
-  view.setUint32(abi.mcr_rules.sender_count, senders.length, true);
+  view.setUint32(abi.mcr_rules.sender_count, senders.length / abi.mcr_sender.sizeof, true);
   view.setBigUint64(abi.mcr_rules.datagrams_max, BigInt(options.datagramsMax), true);
   view.setBigUint64(abi.mcr_rules.bits_max, BigInt(options.bitsMax), true);
   const { bytes, outputBytes, sourceBytes } = rules;
   return new Descriptor(check(
-    native.mcr_table_compile(BigInt(generation), counts, bytes, outputBytes, sourceBytes, packSenders(senders)),
+    native.mcr_table_compile(BigInt(generation), counts, bytes, outputBytes, sourceBytes, senders),
   ));
 }
 
-function packSenders(senders: readonly Sender[]): Uint8Array<ArrayBuffer> {
+/** Writes senders as C reads them. */
+export function packSenders(senders: readonly Sender[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(senders.length * abi.mcr_sender.sizeof), view = new DataView(bytes.buffer);
   senders.forEach(({ address, port }, i) => {
     bytes.set(address, i * abi.mcr_sender.sizeof + abi.mcr_sender.address);

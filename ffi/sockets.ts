@@ -6,9 +6,8 @@
 import * as abi from "./abi.ts";
 import { addressBytes, writeAddress } from "./address.ts";
 import { Descriptor } from "./descriptor.ts";
-import { NativeError } from "./error.ts";
-import { check, native } from "./library.ts";
-import type { PackedRules } from "./route_table.ts";
+import { check, errorName, native } from "./library.ts";
+import type { PackedRules, Sender } from "./route_table.ts";
 
 /** In place of a fanout group: the only socket that listens on its interface. */
 export const FANOUT_ALONE = abi.MCR_FANOUT_ALONE;
@@ -91,6 +90,17 @@ export function openOutput(options: OutputSocketOptions): Descriptor {
   return new Descriptor(check(native.mcr_output_open(packOptions(options))));
 }
 
+/** The address and port that an output sends from. */
+export function outputSender(socket: Descriptor): Sender {
+  const bytes = new Uint8Array(abi.mcr_sender.sizeof);
+  check(native.mcr_output_sender(socket.fd, bytes));
+  const { address, port } = abi.mcr_sender;
+  return {
+    address: bytes.slice(address, address + 16),
+    port: new DataView(bytes.buffer).getUint32(port, true),
+  };
+}
+
 /** A packet socket that sends an output's datagrams as whole frames, and the header that they begin with. */
 export interface RawSocket {
   readonly socket: Descriptor;
@@ -106,47 +116,61 @@ export function openRawOutput(socket: Descriptor, options: OutputSocketOptions):
 
 /** Group memberships of the host, as many as wanted: the kernel limits each socket, so there are several. */
 export class Memberships implements Disposable {
-  readonly #sockets: Descriptor[] = [];
-  /** The socket that holds a membership, by interface and group. */
+  /** A socket holds a group either for all sources or for some, so those have sockets of their own. */
+  readonly #sockets = { any: [] as Descriptor[], specific: [] as Descriptor[] };
+  /** The socket that holds a membership. */
   readonly #holders = new Map<string, Descriptor>();
 
-  /** Joins; does nothing when joined already. */
-  join(interfaceIndex: number, group: string): void {
-    const key = `${interfaceIndex} ${group}`;
+  /** Joins a group, for one source or for all; does nothing when joined already. */
+  join(interfaceIndex: number, group: string, source?: string): void {
+    const key = membershipKey(interfaceIndex, group, source);
     if (this.#holders.has(key)) return;
-    this.#holders.set(key, this.#joinSomewhere(interfaceIndex, addressBytes(group)));
+    this.#holders.set(key, this.#joinSomewhere(interfaceIndex, group, source));
   }
 
   /** Leaves; does nothing when not joined, or when the interface took the membership with it. */
-  leave(interfaceIndex: number, group: string): void {
-    const key = `${interfaceIndex} ${group}`;
-    const holder = this.#holders.get(key);
+  leave(interfaceIndex: number, group: string, source?: string): void {
+    const key = membershipKey(interfaceIndex, group, source), holder = this.#holders.get(key);
     if (holder === undefined) return;
     this.#holders.delete(key);
-    native.mcr_membership_leave(holder.fd, interfaceIndex, addressBytes(group), null);
+    native.mcr_membership_leave(holder.fd, interfaceIndex, addressBytes(group), sourceBytes(source));
   }
 
-  #joinSomewhere(interfaceIndex: number, group: Uint8Array<ArrayBuffer>): Descriptor {
+  has(interfaceIndex: number, group: string, source?: string): boolean {
+    return this.#holders.has(membershipKey(interfaceIndex, group, source));
+  }
+
+  #joinSomewhere(interfaceIndex: number, group: string, source: string | undefined): Descriptor {
+    const sockets = this.#sockets[source === undefined ? "any" : "specific"];
+    const join = (socket: Descriptor): number =>
+      native.mcr_membership_join(socket.fd, interfaceIndex, addressBytes(group), sourceBytes(source));
     // The newest has room most likely: a full one stays full until something is left.
-    for (const socket of this.#sockets.toReversed().slice(0, 2)) {
-      try {
-        check(native.mcr_membership_join(socket.fd, interfaceIndex, group, null));
-        return socket;
-      } catch (error) {
-        if (!(error instanceof NativeError) || error.code !== "ENOBUFS") throw error;
-      }
+    for (const socket of sockets.slice(-2).reverse()) {
+      const status = join(socket);
+      if (status >= 0) return socket;
+      if (errorName(status) !== "ENOBUFS") check(status);
     }
     const socket = new Descriptor(check(native.mcr_membership_open()));
-    this.#sockets.push(socket);
-    check(native.mcr_membership_join(socket.fd, interfaceIndex, group, null));
+    sockets.push(socket);
+    check(join(socket));
     return socket;
   }
 
   /** Leaves all. */
   [Symbol.dispose](): void {
-    for (const socket of this.#sockets.splice(0)) socket[Symbol.dispose]();
+    for (const socket of [...this.#sockets.any.splice(0), ...this.#sockets.specific.splice(0)]) {
+      socket[Symbol.dispose]();
+    }
     this.#holders.clear();
   }
+}
+
+function membershipKey(interfaceIndex: number, group: string, source: string | undefined): string {
+  return `${interfaceIndex} ${group} ${source ?? "*"}`;
+}
+
+function sourceBytes(source: string | undefined): Uint8Array<ArrayBuffer> | null {
+  return source === undefined ? null : addressBytes(source);
 }
 
 /** Opens a socket that takes this host's own copy of a group's datagrams, so that the kernel drops it cheaply. */

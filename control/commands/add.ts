@@ -40,6 +40,9 @@ port becomes the one in its place; port 0 keeps the datagram's. --ttl, --dscp,
 --ecn, --output-source, --source-port, --oversize and --raw are for all outputs
 that say nothing else.
 
+With --replace the new rule goes on where the old one ends: no datagram is lost
+or relayed twice, and the counters go on, those of outputs that stay included.
+
 With --raw the outputs leave as whole frames over a packet socket, past the
 routing and the firewall of this host and unheard by its own listeners. Ethernet
 interfaces only. What is larger than the MTU goes the usual way.
@@ -92,6 +95,7 @@ mcr add --in eth0 --group 239.1.0.0/24 --port 0 --out 239.9.0.0/24:0:eth1`,
     },
     { name: "raw", help: "send whole Ethernet frames: cheaper where datagrams differ in size" },
     { name: "max-rate", value: "RATE", help: "the most that is relayed, in each worker: 50000pps, 100Mbps, or both" },
+    { name: "replace", help: "put it in place of the rule that has its input or its name, if there is one" },
     { name: "allow-loop", help: "take the rule even if its outputs feed its own input" },
     {
       name: "exclusive",
@@ -105,8 +109,10 @@ mcr add --in eth0 --group 239.1.0.0/24 --port 0 --out 239.9.0.0/24:0:eth1`,
     const given = readArguments(add, args);
     const spec = asUsage(() => readRule(given));
     using client = await connectTo(given);
-    const status = await client.call("rule.add", spec);
-    return given.has("json") ? jsonLine(status) : `rule ${status.id} added${describeWait(status)}\n`;
+    const isReplacing = given.has("replace");
+    const status = await client.call(isReplacing ? "rule.replace" : "rule.add", spec);
+    const done = isReplacing ? "in force" : "added";
+    return given.has("json") ? jsonLine(status) : `rule ${status.id} ${done}${describeWait(status)}\n`;
   },
 };
 

@@ -25,6 +25,26 @@ testRelay("a rule loses nothing while others are added and removed", {}, async (
   checkComplete(await sink.received(), sent);
 });
 
+testRelay("a rule that is replaced again and again loses and repeats nothing", {}, async ({ network, supervisor }) => {
+  const { id } = await supervisor.add(RULE);
+  await using sink = await Sink.start(network, OUTPUT);
+  await using source = await Process.start(gen(network, { ...STREAM, count: 10_000_000 }));
+
+  for (let round = 0; round < 8; round++) {
+    const outputs = [...RULE.outputs, `239.9.1.${round}:6000:out0`];
+    await supervisor.command(...addArguments({ ...RULE, outputs }), "--replace", "--name", `round-${round}`);
+  }
+
+  source.kill("SIGTERM");
+  const sent: Sent = JSON.parse((await source.end()).stdout);
+  checkComplete(await sink.received(), sent);
+  const [rule] = (await supervisor.stats()).rules;
+  const [first, second] = rule!.outputs;
+  // The counters of the rule and of the output that stayed go on; those of the other began anew each time.
+  deepStrictEqual([rule!.id, rule!.name, rule!.received, first!.sent], [id, "round-7", sent.sent, sent.sent]);
+  deepStrictEqual(second!.sent < sent.sent, true);
+});
+
 testRelay("a removed rule relays nothing more, another one goes on", {}, async ({ network, supervisor }) => {
   const other = { group: "239.1.1.2", port: 5001 };
   const { id } = await supervisor.add(RULE);

@@ -150,13 +150,22 @@ Deno.test("DropWatch tells of the first, the 10th and so on, each minute, and an
 });
 
 Deno.test("ruleNews() tells what was added, removed and replaced, and not what was written again", () => {
-  const before = RuleSet.EMPTY.add(rule(1)).add(rule(2)).add(rule(3)).add(rule(4));
-  const after = RuleSet.EMPTY.add(rule(1)).add(rule(3, "three")).add(rule(5)).add(rule(4));
-  const news = ruleNews(before, after, (one) => ({ ...one, state: "active", waiting_for: [] }));
+  const set = new RuleSet();
+  for (const number of [1, 2, 3, 4, 7]) set.add(rule(number));
+  const changes = [
+    set.remove("239.1.1.1:2:eth0"),
+    set.replace(rule(3, "three")),
+    set.add(rule(5, "five")),
+    set.replace(rule(4)),
+    set.replace(rule(6, "five")),
+  ];
+  const news = ruleNews(changes, (one) => ({ ...one, state: "active", waiting_for: [] }));
   deepStrictEqual(news.map(({ type, id, name }) => [type, id, name]), [
     ["removed", "239.1.1.1:2:eth0", undefined],
     ["replaced", "239.1.1.1:3:eth0", "three"],
-    ["added", "239.1.1.1:5:eth0", undefined],
+    ["added", "239.1.1.1:5:eth0", "five"],
+    ["removed", "239.1.1.1:5:eth0", "five"],
+    ["added", "239.1.1.1:6:eth0", "five"],
   ]);
 });
 

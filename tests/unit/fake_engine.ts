@@ -6,7 +6,7 @@
  */
 import { type Client, connect } from "../../control/client.ts";
 import { Endpoint } from "../../control/endpoint.ts";
-import type { Engine, RulePlacement } from "../../control/engine.ts";
+import type { Engine, RuleChange, RulePlacement } from "../../control/engine.ts";
 import { readLines } from "../../control/lines.ts";
 import { type Log, type Logger, type Logs, renderMessage } from "../../control/log.ts";
 import { AREAS, levelsOf } from "../../control/log_level.ts";
@@ -42,8 +42,9 @@ export class FakeEngine implements Engine {
   /** Three seconds before it was first asked. */
   #lastSeenMs: number | undefined;
 
-  async apply(rules: readonly Rule[]): Promise<void> {
+  async apply(changes: readonly RuleChange[]): Promise<void> {
     const { gate, failure } = this;
+    const rules = changedRules(this.#rules, changes);
     this.gate = null;
     this.failure = null;
     const before = this.#rules;
@@ -116,6 +117,17 @@ export function memoryLogger(lines: string[]): Pick<Logger, "logs" | "levels" | 
       Object.assign(this.levels, levels);
     },
   };
+}
+
+/** What changes make of rules, in order. */
+function changedRules(rules: readonly Rule[], changes: readonly RuleChange[]): Rule[] {
+  const changed = new Map(rules.map((rule) => [rule.id, rule]));
+  for (const { before, after } of changes) {
+    if (before !== undefined && changed.get(before.id) !== before) throw new Error(`Cannot change rule ${before.id}`);
+    if (before !== undefined && before.id !== after?.id) changed.delete(before.id);
+    if (after !== undefined) changed.set(after.id, after);
+  }
+  return [...changed.values()];
 }
 
 /** A supervisor behind a real socket in a directory of its own. */

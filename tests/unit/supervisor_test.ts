@@ -39,7 +39,7 @@ Deno.test("rule.add accepts a rule whose interface is missing, as pending", asyn
   deepStrictEqual(log, [`rule ${A} added, pending, waiting for eth0`]);
 });
 
-Deno.test("changes are made in the order in which they were asked for, additions in a row as one", async () => {
+Deno.test("changes are made in the order in which they were asked for, as many as possible as one", async () => {
   const { engine, methods } = setUp();
   const gate = Promise.withResolvers<void>();
   engine.gate = gate.promise;
@@ -52,7 +52,44 @@ Deno.test("changes are made in the order in which they were asked for, additions
   deepStrictEqual(await methods["rule.list"]({}), { rules: [] });
   gate.resolve();
   await Promise.all(changes);
-  deepStrictEqual(engine.applied, [[A, B], [B], [B, A]]);
+  // A is removed only after it was added; the rest is one step.
+  deepStrictEqual(engine.applied, [[A, B], [B, A]]);
+});
+
+Deno.test("rule.replace swaps a rule in one step, and adds one where there is none", async () => {
+  const { engine, methods, log } = setUp();
+  await methods["rule.replace"](rule(A, "239.2.2.2:1:eth1", "camera"));
+  const status = await methods["rule.replace"](rule(A, "239.2.2.2:2:eth1", "camera"));
+  deepStrictEqual([status.id, status.outputs], [A, [parseOutput("239.2.2.2:2:eth1")]]);
+  deepStrictEqual((await methods["rule.replace"](rule(B, "239.2.2.2:2:eth1", "camera"))).id, B);
+  deepStrictEqual(engine.applied, [[A], [A], [B]]);
+  deepStrictEqual(log, [
+    `rule ${A} added, active`,
+    `rule ${A} replaced, active`,
+    `rule ${B} put in place of ${A}, active`,
+  ]);
+});
+
+Deno.test("a replacement that the engine fails leaves the old rule", async () => {
+  const { engine, methods } = setUp();
+  const before = await methods["rule.add"](rule(A, "239.2.2.2:1:eth1", "camera"));
+  engine.failure = new Error("Cannot join: no buffer space");
+  const message = `Cannot replace rule ${B}: Cannot join: no buffer space`;
+  await rejects(async () => await methods["rule.replace"](rule(B, "239.2.2.2:2:eth1", "camera")), { message });
+  deepStrictEqual(await methods["rule.get"]({ id: "camera" }), before);
+  await methods["rule.add"](rule(B, "239.2.2.2:2:eth1"));
+});
+
+Deno.test("a rule is not shown before it is in force", async () => {
+  const { engine, methods } = setUp();
+  const gate = Promise.withResolvers<void>();
+  engine.gate = gate.promise;
+  const adding = methods["rule.add"](rule(A, "239.2.2.2:1:eth1", "camera"));
+  await new Promise((resolve) => setTimeout(resolve));
+  deepStrictEqual(await methods["rule.list"]({}), { rules: [] });
+  throws(() => methods["rule.get"]({ id: "camera" }), { code: "not_found", message: /it is being added/ });
+  gate.resolve();
+  equal((await adding).id, (await methods["rule.get"]({ id: "camera" })).id);
 });
 
 Deno.test("additions that fail as one are made one by one, and each gets its own answer", async () => {
