@@ -72,7 +72,10 @@ static int bind_source(int fd, const struct mcr_gen_options *options, const stru
 	const bool is_ipv4 = from->family == AF_INET;
 	char text[MCR_ENDPOINT_TEXT_BYTES];
 
-	mcr_endpoint_print(&source, text);
+	if (options->source_port)
+		mcr_endpoint_print(&source, text);
+	else
+		mcr_address_print(from, text);
 	if (bind(fd, &source.any, mcr_endpoint_length(&source)) == 0)
 		return MCR_EXIT_DONE;
 	if (errno != EADDRNOTAVAIL)

@@ -38,6 +38,19 @@ export async function findAccess(): Promise<Access> {
   return { kind: "none", reason: `Cannot make network namespaces: ${why}; ${await findAdvice()}` };
 }
 
+/**
+ * Why this kernel has no interfaces of a type, or null where it has. `link` is what `ip link add` makes one by, in a
+ * namespace of its own: `"link", "lo", "name", "probe", "type", "vlan", "id", "1"`.
+ */
+export async function findMissingLink(access: Access, ...link: string[]): Promise<string | null> {
+  if (access.kind === "none") return access.reason;
+  const add = ["ip", "link", "add", ...link];
+  const { code, stderr } = await run(
+    access.kind === "user" ? inUserNamespace(add) : ["unshare", "--net", "--", ...add],
+  );
+  return code === 0 ? null : `Cannot make such an interface: ${stderr.trim().split("\n")[0]}`;
+}
+
 /** The command line that runs `argv` as root of a new user namespace, with a /run where `ip netns` can keep its names. */
 export function inUserNamespace(argv: readonly string[]): string[] {
   const prepare = 'mount -t tmpfs tmpfs /run && mkdir -p /run/netns && exec "$@"';
