@@ -70,4 +70,9 @@ static inline int address_is_ipv4(const uint8_t *address)
 	return memcmp(address, prefix, sizeof(prefix)) == 0;
 }
 
+static inline int address_is_group(const uint8_t *address)
+{
+	return address_is_ipv4(address) ? (address[12] & 0xf0u) == 0xe0u : address[0] == 0xffu;
+}
+
 #endif

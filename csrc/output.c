@@ -1,4 +1,4 @@
-/* output.c - the sockets that datagrams leave by, and those that hold memberships. See mcr.h. */
+/* output.c - the sockets that datagrams leave by. See mcr.h. */
 #include "base.h"
 #include "mcr.h"
 #include "raw_frame.h"
@@ -148,37 +148,4 @@ fail:
 	if (fd >= 0)
 		close(fd);
 	return mcr_fail(error, "Cannot %s on interface %u: %s", step, interface, strerror(error));
-}
-
-int32_t mcr_membership_open(void)
-{
-	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	return fd < 0 ? mcr_fail(errno, "Cannot open a membership socket: %s", strerror(errno)) : fd;
-}
-
-static int32_t membership_change(int32_t socket, int option, uint32_t interface, const uint8_t *group)
-{
-	const struct ip_mreqn membership = { .imr_multiaddr = ipv4_of(group), .imr_ifindex = (int)interface };
-	char text[INET_ADDRSTRLEN] = "";
-
-	if (setsockopt(socket, IPPROTO_IP, option, &membership, sizeof(membership)) == 0)
-		return 0;
-	inet_ntop(AF_INET, &membership.imr_multiaddr, text, sizeof(text));
-	return mcr_fail(errno, "Cannot %s %s on interface %u: %s", option == IP_ADD_MEMBERSHIP ? "join" : "leave", text,
-			interface, strerror(errno));
-}
-
-int32_t mcr_membership_join(int32_t socket, uint32_t interface, const uint8_t *group, const uint8_t *source)
-{
-	if (source)
-		return mcr_fail(EOPNOTSUPP, "Cannot change a membership for one source");
-	return membership_change(socket, IP_ADD_MEMBERSHIP, interface, group);
-}
-
-int32_t mcr_membership_leave(int32_t socket, uint32_t interface, const uint8_t *group, const uint8_t *source)
-{
-	if (source)
-		return mcr_fail(EOPNOTSUPP, "Cannot change a membership for one source");
-	return membership_change(socket, IP_DROP_MEMBERSHIP, interface, group);
 }
