@@ -41,6 +41,7 @@ const library_sources: []const []const u8 = &.{
     "stats.c",
     "traffic_control.c",
     "uring.c",
+    "varying.c",
     "worker.c",
     "worker_control.c",
     "worker_wait.c",
@@ -92,6 +93,8 @@ const test_sources: []const []const u8 = &.{
     "stats_test.c",
     "traffic_test.c",
     "uring_test.c",
+    "varying_test.c",
+    "wire_world.c",
     "worker_match_test.c",
     "worker_test.c",
 };

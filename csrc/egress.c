@@ -35,7 +35,7 @@ int mcr_egress_has_room(const struct mcr_egress *egress)
 {
 	/* One request is kept for the progress note, one for taking a large frame off its queue. */
 	return egress->frame_count < MCR_BATCH_FRAMES && !egress->is_probing &&
-	       egress->request_count + egress->table->route_outputs_max + 2 <= MCR_SUBMISSIONS;
+	       egress->request_count + egress->table->route_requests_max + 2 <= MCR_SUBMISSIONS;
 }
 
 void mcr_egress_drop(struct mcr_egress *egress, enum mcr_drop reason, uint32_t datagram_count)
@@ -55,17 +55,32 @@ void mcr_egress_forget(struct mcr_egress *egress, uint32_t socket)
 }
 
 static int run_takes(const struct mcr_egress *egress, const struct mcr_run *run, const struct mcr_route *route,
-		     uint32_t length)
+		     uint32_t length, const struct mcr_attributes *attributes)
 {
 	return run->route == route && !run->is_closed && length <= run->segment_bytes && length > 0 &&
-	       run->frame_count < egress->segments_max && run->bytes + length <= MCR_RUN_BYTES_MAX;
+	       run->frame_count < egress->segments_max && run->bytes + length <= MCR_RUN_BYTES_MAX &&
+	       (!attributes || mcr_attributes_agree(&run->attributes, attributes, route->varies));
+}
+
+/* Whether it goes to one host, which may answer that it is not there. */
+static int is_unicast(const struct mcr_run *run, const struct mcr_output *output)
+{
+	return unlikely(run->route->request_count > run->route->output_count) && !address_is_group(output->group);
+}
+
+/* Whether a run is sent by an output at all. Else it is counted as dropped there. */
+static int run_is_sent_at(const struct mcr_run *run, const struct mcr_output *output)
+{
+	return output->socket != MCR_NO_SOCKET && !mcr_output_expires(output, &run->attributes);
 }
 
 static int run_is_segmented_at(const struct mcr_egress *egress, const struct mcr_run *run,
 			       const struct mcr_output *output)
 {
 	return run->datagram_count > 1 && run->segment_bytes <= output->segment_max &&
-	       egress->segmentation[output->socket] != MCR_SEGMENTATION_REFUSED;
+	       egress->segmentation[output->socket] != MCR_SEGMENTATION_REFUSED && !(output->flags & MCR_OUTPUT_ESP) &&
+	       /* A superframe that came over IPv6 may be larger. */
+	       (run->bytes <= MCR_RUN_BYTES_MAX || !address_is_ipv4(output->group));
 }
 
 /*
@@ -77,52 +92,67 @@ static void run_look_at_outputs(struct mcr_egress *egress, struct mcr_run *run)
 	for (uint32_t i = 0; i < run->route->output_count; i++) {
 		const struct mcr_output *output = &run->outputs[i];
 
-		if (output->socket == MCR_NO_SOCKET)
+		if (!run_is_sent_at(run, output))
 			continue;
 		if (!run_is_segmented_at(egress, run, output))
-			run->singly_count++;
+			run->singly_count += is_unicast(run, output) ? 2 : 1;
 		else if (egress->segmentation[output->socket] == MCR_SEGMENTATION_UNKNOWN)
 			egress->is_probing = 1;
 	}
 	egress->request_count += run->singly_count * (run->datagram_count - 1);
 }
 
+static void run_start(struct mcr_egress *egress, struct mcr_run *run, const struct mcr_route *route, uint32_t length,
+		      uint32_t datagram_count, uint32_t segment_bytes)
+{
+	run->route = route;
+	run->outputs = mcr_route_outputs(egress->table, route);
+	run->frame_first = egress->frame_count - 1;
+	run->frame_count = 1;
+	run->datagram_count = datagram_count;
+	run->segment_bytes = datagram_count > 1 ? segment_bytes : length;
+	run->bytes = length;
+	run->singly_count = 0;
+	run->is_closed = datagram_count > 1;
+	egress->request_count += route->request_count;
+}
+
 void mcr_egress_add(struct mcr_egress *egress, const struct mcr_route *route, const struct mcr_flow *flow,
 		    uint32_t segment_bytes, uint64_t time_ns)
 {
-	const uint32_t length = flow->payload_length;
-	const uint32_t datagram_count = mcr_segment_count(length, segment_bytes);
+	const uint32_t length = flow->payload_length, datagram_count = mcr_segment_count(length, segment_bytes);
 	struct mcr_run *run = egress->run_count ? &egress->runs[egress->run_count - 1] : NULL;
 	const uint32_t frame = egress->frame_count++;
+	const struct mcr_attributes *varying = NULL;
+	struct mcr_attributes attributes;
 
+	if (unlikely(route->varies & MCR_OUTPUT_VARYING)) {
+		attributes = (struct mcr_attributes){ .port = flow->port - route->port_first,
+						      .ttl = flow->ttl,
+						      .traffic_class = flow->traffic_class };
+		memcpy(attributes.group, flow->group, sizeof(attributes.group));
+		varying = &attributes;
+	}
 	egress->payloads[frame] = (struct iovec){ .iov_base = (void *)(uintptr_t)flow->payload, .iov_len = length };
 	egress->times_ns[frame] = time_ns;
-	if (run && datagram_count == 1 && run_takes(egress, run, route, length)) {
+	if (run && datagram_count == 1 && run_takes(egress, run, route, length, varying)) {
 		run->is_closed = length < run->segment_bytes;
 		run->frame_count++;
 		run->datagram_count++;
 		run->bytes += length;
-		run->newest_ns = time_ns;
 		if (run->datagram_count == 2)
 			run_look_at_outputs(egress, run);
 		else
 			egress->request_count += run->singly_count;
 	} else {
 		run = &egress->runs[egress->run_count++];
-		run->route = route;
-		run->outputs = mcr_route_outputs(egress->table, route);
-		run->newest_ns = time_ns;
-		run->frame_first = frame;
-		run->frame_count = 1;
-		run->datagram_count = datagram_count;
-		run->segment_bytes = datagram_count > 1 ? segment_bytes : length;
-		run->bytes = length;
-		run->singly_count = 0;
-		run->is_closed = datagram_count > 1;
-		egress->request_count += route->output_count;
+		run_start(egress, run, route, length, datagram_count, segment_bytes);
+		if (varying)
+			run->attributes = attributes;
 		if (datagram_count > 1)
 			run_look_at_outputs(egress, run);
 	}
+	run->newest_ns = time_ns;
 }
 
 /* The C libraries disagree on its type. */
@@ -161,93 +191,137 @@ static void request_finish(struct io_uring_sqe *request, uint64_t user_data)
 	io_uring_sqe_set_data64(request, user_data);
 }
 
+/* A packet socket has the one destination that its header names. */
 static int is_raw(const struct mcr_output *output, const struct mcr_run *run)
 {
-	return (output->flags & MCR_OUTPUT_RAW) && run->segment_bytes <= output->segment_max;
+	return (output->flags & MCR_OUTPUT_RAW) && run->segment_bytes <= output->segment_max &&
+	       !(output->flags & (MCR_OUTPUT_GROUP_MAP | MCR_OUTPUT_PORT_MAP));
+}
+
+static struct msghdr *make_frame(struct mcr_egress *egress, const struct mcr_run *run, const struct mcr_output *output,
+				 const struct iovec *payloads, uint32_t payload_count, uint32_t bytes,
+				 uint32_t segment_bytes)
+{
+	struct msghdr *message =
+		mcr_raw_frames_add(&egress->raw_frames, output, payloads, payload_count, bytes, segment_bytes);
+
+	if (message && unlikely(output->flags & MCR_OUTPUT_VARYING))
+		mcr_raw_frame_vary(message,
+				   output->flags & MCR_OUTPUT_TTL_DECREMENT ? run->attributes.ttl - 1 : 0,
+				   mcr_varying_class(output, &run->attributes));
+	return message;
+}
+
+/* Has an answer to an earlier send taken away: a receive takes it, or finds nothing, for such sockets are deaf. */
+static void emit_answer_taker(struct mcr_egress *egress, const struct mcr_output *output, uint32_t run_index,
+			      uint32_t output_index)
+{
+	struct io_uring_sqe *request = io_uring_get_sqe(egress->ring);
+
+	io_uring_prep_recv(request, (int)(MCR_FILE_OUTPUTS + output->socket), NULL, 0, MSG_DONTWAIT);
+	request_finish(request, mcr_request_pack(MCR_REQUEST_ANSWER, run_index, output_index, 0));
+}
+
+/* Of a run and an output, with one request beside others of the batch, or alone. */
+static int may_follow_answer(const struct mcr_egress *egress, const struct mcr_run *run,
+			     const struct mcr_output *output)
+{
+	return is_unicast(run, output) && (egress->frame_count > 1 || run->datagram_count > 1);
 }
 
 /* Return: 0 when there is no room left. */
-static int emit_datagram(struct mcr_egress *egress, const struct mcr_output *output, const struct iovec *datagram,
-			 int is_frame, uint64_t user_data)
+static int emit_datagram(struct mcr_egress *egress, uint32_t run_index, uint32_t output_index, uint32_t at,
+			 enum mcr_request kind)
 {
+	const struct mcr_run *run = &egress->runs[run_index];
+	const struct mcr_output *output = &run->outputs[output_index];
+	const struct iovec datagram = run_datagram(egress, run, at);
+	const int is_frame = is_raw(output, run), takes_answer = may_follow_answer(egress, run, output);
+	struct msghdr *message = NULL;
 	struct io_uring_sqe *request;
-	struct msghdr *message;
 
-	if (io_uring_sq_space_left(egress->ring) == 0)
+	if (io_uring_sq_space_left(egress->ring) < 1u + (uint32_t)takes_answer)
 		return 0;
-	if (is_frame) {
-		message = mcr_raw_frames_add(&egress->raw_frames, output->header, datagram, 1,
-					     (uint32_t)datagram->iov_len, 0);
-		if (!message)
-			return 0;
-		request = io_uring_get_sqe(egress->ring);
-		io_uring_prep_sendmsg(request, (int)(MCR_FILE_OUTPUTS + output->raw_socket), message, SEND_FLAGS);
-	} else {
-		request = io_uring_get_sqe(egress->ring);
-		io_uring_prep_send(request, (int)(MCR_FILE_OUTPUTS + output->socket), datagram->iov_base,
-				   datagram->iov_len, SEND_FLAGS);
-	}
-	request_finish(request, user_data);
+	if (is_frame)
+		message = make_frame(egress, run, output, &datagram, 1, (uint32_t)datagram.iov_len, 0);
+	else if (unlikely(output->flags & MCR_OUTPUT_VARYING))
+		message = mcr_varyings_add(&egress->varyings, output, &run->attributes, &datagram, 1, 0);
+	if (!message && (is_frame || output->flags & MCR_OUTPUT_VARYING))
+		return 0;
+	if (takes_answer)
+		emit_answer_taker(egress, output, run_index, output_index);
+	request = io_uring_get_sqe(egress->ring);
+	if (message)
+		io_uring_prep_sendmsg(request,
+				      (int)(MCR_FILE_OUTPUTS + (is_frame ? output->raw_socket : output->socket)),
+				      message, SEND_FLAGS);
+	else
+		io_uring_prep_send(request, (int)(MCR_FILE_OUTPUTS + output->socket), datagram.iov_base,
+				   datagram.iov_len, SEND_FLAGS);
+	request_finish(request, mcr_request_pack(kind, run_index, output_index, at));
 	return 1;
 }
 
 /* One request for each datagram of a run. Return: 0 when there is no room left; next_datagram says where to go on. */
 static int emit_singly(struct mcr_egress *egress, uint32_t run_index, uint32_t output_index)
 {
-	const struct mcr_run *run = &egress->runs[run_index];
-	const struct mcr_output *output = &run->outputs[output_index];
-	const int is_frame = is_raw(output, run);
-
-	for (; egress->next_datagram < run->datagram_count; egress->next_datagram++) {
-		const struct iovec datagram = run_datagram(egress, run, egress->next_datagram);
-		const uint64_t user_data =
-			mcr_request_pack(MCR_REQUEST_SEND_ONE, run_index, output_index, egress->next_datagram);
-
-		if (!emit_datagram(egress, output, &datagram, is_frame, user_data))
+	for (; egress->next_datagram < egress->runs[run_index].datagram_count; egress->next_datagram++) {
+		if (!emit_datagram(egress, run_index, output_index, egress->next_datagram, MCR_REQUEST_SEND_ONE))
 			return 0;
 	}
 	egress->next_datagram = 0;
 	return 1;
 }
 
-static void note_failure(struct mcr_egress *egress, const struct mcr_output *output, enum mcr_drop reason,
-			 uint32_t datagram_count, uint32_t bytes)
+/* One request for a whole run. Return: 0 when there is no room left. */
+static int emit_run(struct mcr_egress *egress, uint32_t run_index, uint32_t output_index, enum mcr_request kind)
 {
-	egress->debts[output->stats].datagrams += datagram_count;
-	egress->debts[output->stats].bytes += bytes;
-	egress->failure_count++;
-	stat_add(&egress->stats->outputs[output->stats].drops[reason], datagram_count);
+	struct mcr_run *run = &egress->runs[run_index];
+	const struct mcr_output *output = &run->outputs[output_index];
+	const int is_frame = is_raw(output, run), takes_answer = may_follow_answer(egress, run, output);
+	struct iovec *payloads = &egress->payloads[run->frame_first];
+	struct msghdr *message = &run->message;
+	struct io_uring_sqe *request;
+
+	if (io_uring_sq_space_left(egress->ring) < 1u + (uint32_t)takes_answer)
+		return 0;
+	if (is_frame)
+		message = make_frame(egress, run, output, payloads, run->frame_count, run->bytes, run->segment_bytes);
+	else if (unlikely(output->flags & MCR_OUTPUT_VARYING))
+		message = mcr_varyings_add(&egress->varyings, output, &run->attributes, payloads, run->frame_count,
+					   run->segment_bytes);
+	if (!message)
+		return 0;
+	if (takes_answer)
+		emit_answer_taker(egress, output, run_index, output_index);
+	request = io_uring_get_sqe(egress->ring);
+	io_uring_prep_sendmsg(request, (int)(MCR_FILE_OUTPUTS + (is_frame ? output->raw_socket : output->socket)),
+			      message, SEND_FLAGS);
+	request_finish(request, mcr_request_pack(kind, run_index, output_index, 0));
+	return 1;
 }
 
 static int emit_output(struct mcr_egress *egress, uint32_t run_index, uint32_t output_index)
 {
-	struct mcr_run *run = &egress->runs[run_index];
+	const struct mcr_run *run = &egress->runs[run_index];
 	const struct mcr_output *output = &run->outputs[output_index];
-	const int is_frame = is_raw(output, run);
-	struct msghdr *message = &run->message;
-	struct io_uring_sqe *request;
 
-	if (unlikely(output->socket == MCR_NO_SOCKET))
+	if (unlikely(!run_is_sent_at(run, output)))
 		return 1;
 	if (!run_is_segmented_at(egress, run, output))
 		return emit_singly(egress, run_index, output_index);
-	if (io_uring_sq_space_left(egress->ring) == 0)
-		return 0;
-	if (is_frame)
-		message = mcr_raw_frames_add(&egress->raw_frames, output->header, &egress->payloads[run->frame_first],
-					     run->frame_count, run->bytes, run->segment_bytes);
-	if (!message)
-		return 0;
-	request = io_uring_get_sqe(egress->ring);
-	io_uring_prep_sendmsg(request, (int)(MCR_FILE_OUTPUTS + (is_frame ? output->raw_socket : output->socket)),
-			      message, SEND_FLAGS);
-	request_finish(request, mcr_request_pack(MCR_REQUEST_SEND_RUN, run_index, output_index, 0));
-	return 1;
+	return emit_run(egress, run_index, output_index, MCR_REQUEST_SEND_RUN);
+}
+
+static void begin_messages(struct mcr_egress *egress)
+{
+	mcr_raw_frames_begin(&egress->raw_frames);
+	mcr_varyings_begin(&egress->varyings);
 }
 
 int mcr_egress_emit(struct mcr_egress *egress)
 {
-	mcr_raw_frames_begin(&egress->raw_frames);
+	begin_messages(egress);
 	for (; egress->next_run < egress->run_count; egress->next_run++) {
 		struct mcr_run *run = &egress->runs[egress->next_run];
 
@@ -275,6 +349,8 @@ static enum mcr_drop drop_of_errno(int error)
 		return MCR_DROP_TOO_BIG;
 	case ENETUNREACH:
 	case EHOSTUNREACH:
+	case EHOSTDOWN:
+	case ECONNREFUSED:
 	case ENETDOWN:
 	case ENODEV:
 	case ENXIO:
@@ -294,36 +370,110 @@ static int is_refusal_of_segments(int error)
 	return error == EIO || error == EINVAL || error == EMSGSIZE || error == EOPNOTSUPP;
 }
 
+/* What a host's answer to an earlier send may come back as (ICMP, ICMPv6, and that nobody answered to its address). */
+static int may_be_answer(int error)
+{
+	return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH || error == EHOSTDOWN ||
+	       error == ENONET || error == EACCES || error == EPROTO || error == ENOPROTOOPT || error == EOPNOTSUPP ||
+	       error == EMSGSIZE;
+}
+
+/* How many datagrams of a run are larger than an output's segment_max. */
+static uint32_t run_fragmented_at(const struct mcr_run *run, const struct mcr_output *output)
+{
+	const uint32_t last_bytes = run->bytes - (run->datagram_count - 1) * run->segment_bytes;
+
+	if (likely(run->segment_bytes <= output->segment_max))
+		return 0;
+	return run->datagram_count - 1 + (last_bytes > output->segment_max);
+}
+
+static void note_failure(struct mcr_egress *egress, const struct mcr_output *output, enum mcr_drop reason,
+			 const struct mcr_debt *failed)
+{
+	struct mcr_debt *debt = &egress->debts[output->stats];
+
+	debt->datagrams += failed->datagrams;
+	debt->bytes += failed->bytes;
+	debt->fragmented += failed->fragmented;
+	egress->failure_count++;
+	stat_add(&egress->stats->outputs[output->stats].drops[reason], failed->datagrams);
+}
+
+static void note_retry(struct mcr_egress *egress, uint64_t user_data, uint32_t datagram)
+{
+	struct mcr_retry *retry = &egress->retries[egress->retry_count++];
+
+	retry->run = (uint16_t)mcr_request_index(user_data, 0);
+	retry->output = (uint16_t)mcr_request_index(user_data, 1);
+	retry->datagram = (uint16_t)datagram;
+}
+
 void mcr_egress_complete(struct mcr_egress *egress, uint64_t user_data, int32_t result)
 {
-	const uint32_t run_index = mcr_request_index(user_data, 0), output_index = mcr_request_index(user_data, 1);
-	const struct mcr_run *run = &egress->runs[run_index];
-	const struct mcr_output *output = &run->outputs[output_index];
-	const int is_run = mcr_request_kind(user_data) == MCR_REQUEST_SEND_RUN;
+	const enum mcr_request kind = mcr_request_kind(user_data);
+	const int is_run = kind == MCR_REQUEST_SEND_RUN || kind == MCR_REQUEST_RUN_AGAIN;
+	const int is_first = kind == MCR_REQUEST_SEND_RUN || kind == MCR_REQUEST_SEND_ONE;
+	const uint32_t datagram = mcr_request_index(user_data, 2);
+	const struct mcr_run *run = &egress->runs[mcr_request_index(user_data, 0)];
+	const struct mcr_output *output = &run->outputs[mcr_request_index(user_data, 1)];
+	struct mcr_debt failed = { run->datagram_count, run->bytes, run_fragmented_at(run, output) };
 
+	/* Runs are at most MCR_SUBMISSIONS, and refused once: there is room for them, whatever else is retried. */
 	if (is_run && is_refusal_of_segments(-result)) {
 		egress->segmentation[output->socket] = MCR_SEGMENTATION_REFUSED;
-		egress->retries[egress->retry_count].run = (uint16_t)run_index;
-		egress->retries[egress->retry_count].output = (uint16_t)output_index;
-		egress->retry_count++;
+		note_retry(egress, user_data, MCR_RETRY_SINGLY);
 		return;
 	}
-	if (is_run)
-		note_failure(egress, output, drop_of_errno(-result), run->datagram_count, run->bytes);
-	else
-		note_failure(egress, output, drop_of_errno(-result), 1,
-			     (uint32_t)run_datagram(egress, run, mcr_request_index(user_data, 2)).iov_len);
+	if (is_first && is_unicast(run, output) && may_be_answer(-result) &&
+	    egress->retry_count < MCR_SUBMISSIONS) {
+		note_retry(egress, user_data, is_run ? MCR_RETRY_RUN : datagram);
+		return;
+	}
+	if (!is_run) {
+		failed.datagrams = 1;
+		failed.bytes = (uint32_t)run_datagram(egress, run, datagram).iov_len;
+		failed.fragmented = failed.bytes > output->segment_max;
+	}
+	note_failure(egress, output, drop_of_errno(-result), &failed);
 }
 
 int mcr_egress_retry(struct mcr_egress *egress)
 {
-	mcr_raw_frames_begin(&egress->raw_frames);
+	begin_messages(egress);
 	for (; egress->retry_next < egress->retry_count; egress->retry_next++) {
-		if (!emit_singly(egress, egress->retries[egress->retry_next].run,
-				 egress->retries[egress->retry_next].output))
+		const struct mcr_retry *retry = &egress->retries[egress->retry_next];
+		int is_queued;
+
+		if (retry->datagram == MCR_RETRY_SINGLY)
+			is_queued = emit_singly(egress, retry->run, retry->output);
+		else if (retry->datagram == MCR_RETRY_RUN)
+			is_queued = emit_run(egress, retry->run, retry->output, MCR_REQUEST_RUN_AGAIN);
+		else
+			is_queued = emit_datagram(egress, retry->run, retry->output, retry->datagram,
+						  MCR_REQUEST_ONE_AGAIN);
+		if (!is_queued)
 			return 0;
 	}
 	return 1;
+}
+
+static uint32_t smaller_of(uint32_t one, uint32_t other)
+{
+	return one < other ? one : other;
+}
+
+/* Of a run, what an output owes: it failed there. Which of the batch's runs did does not matter to the sums. */
+static struct mcr_debt pay_debt(struct mcr_debt *debt, const struct mcr_debt *of_run)
+{
+	const struct mcr_debt paid = { .datagrams = smaller_of(debt->datagrams, of_run->datagrams),
+				       .bytes = smaller_of(debt->bytes, of_run->bytes),
+				       .fragmented = smaller_of(debt->fragmented, of_run->fragmented) };
+
+	debt->datagrams -= paid.datagrams;
+	debt->bytes -= paid.bytes;
+	debt->fragmented -= paid.fragmented;
+	return paid;
 }
 
 static void account_outputs(struct mcr_egress *egress, const struct mcr_run *run, uint64_t now_ns)
@@ -331,23 +481,21 @@ static void account_outputs(struct mcr_egress *egress, const struct mcr_run *run
 	for (uint32_t i = 0; i < run->route->output_count; i++) {
 		const struct mcr_output *output = &run->outputs[i];
 		struct mcr_output_stats *stats = &egress->stats->outputs[output->stats];
-		struct mcr_debt paid = { 0, 0 };
+		const struct mcr_debt of_run = { run->datagram_count, run->bytes, run_fragmented_at(run, output) };
+		struct mcr_debt paid = { 0, 0, 0 };
 
-		if (unlikely(output->socket == MCR_NO_SOCKET)) {
-			stat_add(&stats->drops[MCR_DROP_NO_INTERFACE], run->datagram_count);
+		if (unlikely(!run_is_sent_at(run, output))) {
+			stat_add(&stats->drops[output->socket == MCR_NO_SOCKET ? MCR_DROP_NO_INTERFACE : MCR_DROP_TTL],
+				 run->datagram_count);
 			stat_add_last(&stats->due, run->datagram_count);
 			continue;
 		}
-		if (unlikely(egress->failure_count)) {
-			struct mcr_debt *debt = &egress->debts[output->stats];
-
-			paid.datagrams = debt->datagrams < run->datagram_count ? debt->datagrams : run->datagram_count;
-			paid.bytes = debt->bytes < run->bytes ? debt->bytes : run->bytes;
-			debt->datagrams -= paid.datagrams;
-			debt->bytes -= paid.bytes;
-		}
+		if (unlikely(egress->failure_count))
+			paid = pay_debt(&egress->debts[output->stats], &of_run);
 		stat_add(&stats->sent, run->datagram_count - paid.datagrams);
 		stat_add(&stats->sent_bytes, run->bytes - paid.bytes);
+		if (unlikely(of_run.fragmented))
+			stat_add(&stats->fragmented, of_run.fragmented - paid.fragmented);
 		if (likely(paid.datagrams < run->datagram_count))
 			stat_set(&stats->last_ns, now_ns);
 		stat_add_last(&stats->due, run->datagram_count);
@@ -366,7 +514,7 @@ static void note_answers(struct mcr_egress *egress)
 	for (uint32_t i = 0; i < run->route->output_count; i++) {
 		const struct mcr_output *output = &run->outputs[i];
 
-		if (output->socket != MCR_NO_SOCKET && run_is_segmented_at(egress, run, output))
+		if (run_is_sent_at(run, output) && run_is_segmented_at(egress, run, output))
 			egress->segmentation[output->socket] = MCR_SEGMENTATION_WORKS;
 	}
 }

@@ -5,9 +5,14 @@
  *
  *     begin()  add() drop() add() ...   emit() -> [caller submits, complete() for each failure] -> ... -> account()
  *
- * A run is consecutive datagrams of one route and one size, the last one may be shorter. It leaves as one request for
- * each output, with UDP_SEGMENT and an iovec that points at the payloads where they lie. The kernel copies them while
- * it takes the submission, so once the submission has returned nothing points at them any more.
+ * A run is consecutive datagrams of one route and one size, the last one may be shorter, which also have in common what
+ * the route's outputs take from them. It leaves as one request for each output, with UDP_SEGMENT and an iovec that
+ * points at the payloads where they lie. The kernel copies them while it takes the submission, so once the submission
+ * has returned nothing points at them any more.
+ *
+ * A host that is not there answers, and the kernel then gives the answer to the next send in place of sending. So sends
+ * to one host are tried once more; and where more than one is queued, each has a request before it that takes such an
+ * answer away, that no send comes to be tried after a later one.
  */
 #ifndef MCR_EGRESS_H
 #define MCR_EGRESS_H
@@ -16,6 +21,7 @@
 #include "parse.h"
 #include "raw_frame.h"
 #include "route.h"
+#include "varying.h"
 
 #include <liburing.h>
 #include <stdint.h>
@@ -24,7 +30,7 @@
 
 /* Frames of one batch: enough to amortise a submission, few enough that the first does not wait long for the last. */
 #define MCR_BATCH_FRAMES 256u
-/* Payload of one UDP send over IPv4: 65535 less IP and UDP header. */
+/* Payload of one UDP send over IPv4: 65535 less IP and UDP header. IPv6 takes 20 more, so all outputs take this. */
 #define MCR_RUN_BYTES_MAX 65507u
 
 struct mcr_run {
@@ -36,8 +42,9 @@ struct mcr_run {
 	uint32_t datagram_count; /* frame_count, or those of its one superframe */
 	uint32_t segment_bytes; /* size of all its datagrams but the last */
 	uint32_t bytes;
-	uint32_t singly_count; /* outputs that send its datagrams one by one */
+	uint32_t singly_count; /* requests of each datagram beyond the first: of outputs that send one by one */
 	int is_closed; /* takes no more */
+	struct mcr_attributes attributes; /* only where the route's outputs take any */
 	struct msghdr message;
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))];
 };
@@ -53,6 +60,7 @@ enum mcr_segmentation {
 struct mcr_debt {
 	uint32_t datagrams;
 	uint32_t bytes;
+	uint32_t fragmented; /* of the datagrams: larger than segment_max */
 };
 
 /* Datagrams of this batch that a route took but that are not relayed. */
@@ -62,6 +70,15 @@ struct mcr_refusal {
 	uint32_t datagram_count;
 	uint32_t bytes;
 };
+
+/* What is to be sent again. */
+struct mcr_retry {
+	uint16_t run, output;
+	uint16_t datagram; /* of the run, or MCR_RETRY_RUN, or MCR_RETRY_SINGLY */
+};
+
+#define MCR_RETRY_RUN 0xffffu
+#define MCR_RETRY_SINGLY 0xfffeu
 
 struct mcr_egress {
 	struct io_uring *ring;
@@ -85,12 +102,11 @@ struct mcr_egress {
 
 	uint32_t failure_count; /* of this batch: debts are to be looked at */
 	uint32_t retry_count, retry_next;
-	struct {
-		uint16_t run, output;
-	} retries[MCR_SUBMISSIONS];
+	struct mcr_retry retries[2 * MCR_SUBMISSIONS]; /* runs that were refused for being segmented; answers */
 	uint8_t segmentation[MCR_OUTPUTS_MAX]; /* enum mcr_segmentation, by UDP socket, of whatever it sends through */
 	struct mcr_debt debts[MCR_OUTPUTS_MAX];
 	struct mcr_raw_frames raw_frames;
+	struct mcr_varyings varyings;
 };
 
 /* Starts a batch. What was added before must have been accounted for. */
@@ -123,7 +139,10 @@ int mcr_egress_emit(struct mcr_egress *egress);
 /* Takes the completion of a failed send. @result: negative errno. */
 void mcr_egress_complete(struct mcr_egress *egress, uint64_t user_data, int32_t result);
 
-/* Queues again, datagram by datagram, what was refused for being segmented. Return: as mcr_egress_emit(). */
+/*
+ * Queues again what was refused for being segmented, datagram by datagram, and what an answer stood in the way of.
+ * Return: as mcr_egress_emit(). A retry may fail and be retried in another way.
+ */
 int mcr_egress_retry(struct mcr_egress *egress);
 
 /* Counts the batch, all of it, at the moment it is over. @now_ns: CLOCK_REALTIME. */

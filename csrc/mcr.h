@@ -191,7 +191,7 @@ enum mcr_output_flag {
 	MCR_OUTPUT_GROUP_MAP = 8, /* address: group, and below its prefix the bits of the datagram's */
 	MCR_OUTPUT_PORT_MAP = 16, /* port: the datagram's, less the rule's first, and port */
 	MCR_OUTPUT_ESP = 32, /* a raw IP socket: takes no segments */
-	MCR_OUTPUT_RAW = 64, /* datagrams of up to segment_max leave as frames, through raw_socket */
+	MCR_OUTPUT_RAW = 64, /* datagrams of up to segment_max leave as frames, through raw_socket; not where mapped */
 };
 
 struct mcr_output {
@@ -459,10 +459,15 @@ struct mcr_output_options {
  * mcr_output_open - a socket that sends out of one interface: UDP, or raw IP for ESP (needs CAP_NET_RAW).
  *
  * Bound to a source address and port from the start, so that mcr_output_sender() knows them. Several outputs may have
- * the same source port.
+ * the same source port, if it is given. Of an interface without an IPv4 address the kernel sends from another one's;
+ * IPv6 waits for the interface's own. Unicast leaves by the interface as well, to the next hop that the routes of this
+ * interface name, or to the destination itself. It receives nothing.
  *
- * Return: descriptor; -EADDRNOTAVAIL: interface gone, or no such source address; -EADDRINUSE: source port;
- * -ENETDOWN; -ENETUNREACH; -EINVAL.
+ * Where it fragments, datagrams of IPv4 may be cut by routers too; where it does not, the MTU of the interface counts,
+ * not that of the path.
+ *
+ * Return: descriptor; -EADDRNOTAVAIL: interface gone, or no such source address (or not yet: IPv6 makes sure that
+ * nobody else has it); -EADDRINUSE: source port; -ENETDOWN; -ENETUNREACH; -EPERM: ESP; -EINVAL.
  */
 MCR_API int32_t mcr_output_open(const struct mcr_output_options *options);
 

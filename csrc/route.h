@@ -34,6 +34,8 @@ struct mcr_route {
 	uint32_t is_limited; /* it has rates, or all rules together do */
 	uint32_t excluded_first; /* levels */
 	uint32_t excluded_count;
+	uint32_t request_count; /* of one run: one for each output, and one more for each that is unicast */
+	uint32_t reserved;
 	uint64_t datagrams_max; /* as those of struct mcr_rule */
 	uint64_t bits_max;
 };
@@ -102,7 +104,7 @@ struct mcr_table {
 	uint32_t udp_shape_count;
 	uint32_t esp_shape_count;
 	uint32_t counts[MCR_SECTION_COUNT]; /* entries; of buckets, a power of two; of those of senders too, or 0 */
-	uint32_t route_outputs_max; /* outputs of the route that has most */
+	uint32_t route_requests_max; /* of the route that has most */
 	uint64_t offsets[MCR_SECTION_COUNT]; /* from the start of the table, nothing between */
 	uint64_t sender_bits; /* one for each value of mcr_sender_bit() that a sender has */
 	uint64_t datagrams_max; /* as those of struct mcr_rules */

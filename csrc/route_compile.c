@@ -184,13 +184,14 @@ static void fill_buckets(struct mcr_table *table, const struct material *materia
 	}
 }
 
-static uint32_t flags_of(const struct mcr_output *outputs, uint32_t output_count)
+/* Notes what its outputs mean for all of a route. */
+static void look_at_outputs(struct mcr_route *route, const struct mcr_output *outputs)
 {
-	uint32_t flags = 0;
-
-	for (uint32_t i = 0; i < output_count; i++)
-		flags |= outputs[i].flags;
-	return flags;
+	route->request_count = route->output_count;
+	for (uint32_t i = route->output_first; i < route->output_first + route->output_count; i++) {
+		route->varies |= outputs[i].flags;
+		route->request_count += !address_is_group(outputs[i].group);
+	}
 }
 
 static void fill_routes(struct mcr_table *table, const struct material *material)
@@ -206,15 +207,15 @@ static void fill_routes(struct mcr_table *table, const struct material *material
 			.output_first = rule->output_first,
 			.output_count = rule->output_count,
 			.port_first = rule->port_first,
-			.varies = rule->output_count ?
-					  flags_of(material->outputs + rule->output_first, rule->output_count) :
-					  0,
 			.is_limited = (limits | rule->datagrams_max | rule->bits_max) != 0,
 			.excluded_first = material->plan.excluded[i].level_first,
 			.excluded_count = material->plan.excluded[i].level_count,
 			.datagrams_max = rule->datagrams_max,
 			.bits_max = rule->bits_max,
 		};
+		look_at_outputs(&routes[i], material->outputs);
+		if (routes[i].request_count > table->route_requests_max)
+			table->route_requests_max = routes[i].request_count;
 	}
 }
 
@@ -284,10 +285,6 @@ static struct mcr_table make_header(uint64_t generation, struct material *materi
 	header.counts[MCR_SECTION_ENTRIES] = material->plan.entry_count;
 	header.counts[MCR_SECTION_SENDERS] = counts->sender_count ? buckets_for(counts->sender_count) : 0;
 	header.counts[MCR_SECTION_OUTPUTS] = counts->output_count;
-	for (uint32_t i = 0; i < counts->rule_count; i++) {
-		if (material->rules[i].output_count > header.route_outputs_max)
-			header.route_outputs_max = material->rules[i].output_count;
-	}
 	mcr_table_lay_out(&header);
 	return header;
 }

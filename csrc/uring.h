@@ -28,6 +28,9 @@ enum mcr_request {
 	MCR_REQUEST_INPUT, /* input: its ring has frames */
 	MCR_REQUEST_SEND_RUN, /* run, output: a whole run failed (successes complete silently) */
 	MCR_REQUEST_SEND_ONE, /* run, output, datagram of the run: failed */
+	MCR_REQUEST_RUN_AGAIN, /* as SEND_RUN, at the second try */
+	MCR_REQUEST_ONE_AGAIN, /* as SEND_ONE, at the second try */
+	MCR_REQUEST_ANSWER, /* run, output: what a host has answered before was taken away, or there was nothing */
 	MCR_REQUEST_DISCARD, /* input: a large frame could not be taken off the queue */
 	MCR_REQUEST_PROGRESS, /* input: its slots could not be noted */
 	MCR_REQUEST_CANCEL, /* input: its poll had ended already */

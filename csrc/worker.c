@@ -51,15 +51,20 @@ static void complete(struct mcr_worker *worker, const struct io_uring_cqe *compl
 		break;
 	case MCR_REQUEST_SEND_RUN:
 	case MCR_REQUEST_SEND_ONE:
+	case MCR_REQUEST_RUN_AGAIN:
+	case MCR_REQUEST_ONE_AGAIN:
 		mcr_egress_complete(&worker->egress, user_data, completion->res);
 		break;
 	case MCR_REQUEST_DISCARD:
 		/* The socket had an error to tell; left there, the frame would stand for the next one. */
 		(void)receive_large(worker, index, worker->discarded, sizeof(worker->discarded), 0);
 		break;
+	case MCR_REQUEST_ANSWER:
 	case MCR_REQUEST_PROGRESS:
 	case MCR_REQUEST_CANCEL:
-		/* An eventfd cannot fill up within 10,000 years; a poll that has ended need not be cancelled. */
+		/* An answer is not wanted. An eventfd cannot fill up within 10,000 years; a poll that has ended need
+		 * not be cancelled.
+		 */
 		break;
 	}
 }

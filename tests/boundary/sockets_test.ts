@@ -1,6 +1,7 @@
 // Goal: what the kernel refuses comes back as a code and a sentence, and leaves nothing behind.
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
-import { MCR_PROTOCOL_UDP } from "../../ffi/abi.ts";
+import * as abi from "../../ffi/abi.ts";
+import { MCR_PROTOCOL_ESP, MCR_PROTOCOL_UDP } from "../../ffi/abi.ts";
 import { Descriptor } from "../../ffi/descriptor.ts";
 import { InterfaceWatch, listInterfaces } from "../../ffi/interfaces.ts";
 import { check, native } from "../../ffi/library.ts";
@@ -24,6 +25,79 @@ const OUTPUT = {
   sendBufferBytes: 65536,
 };
 
+/** What outputs may not be, and what is said of it after "Cannot". */
+const BAD_OUTPUTS = [
+  ["to port 0", { port: 0 }, "EINVAL", "open an output: wanted port 1 to 65535"],
+  ["to port 65536", { port: 65536 }, "EINVAL", "open an output: wanted port 1 to 65535"],
+  ["with TTL 0", { ttl: 0 }, "EINVAL", "open an output: wanted TTL 1 to 255"],
+  ["with TTL 256", { ttl: 256 }, "EINVAL", "open an output: wanted TTL 1 to 255"],
+  ["with traffic class 256", { trafficClass: 256 }, "EINVAL", "open an output: wanted traffic class 0 to 255"],
+  ["of TCP", { protocol: 6 }, "EINVAL", "open an output: wanted protocol UDP or ESP"],
+  ["to nowhere", { address: "0.0.0.0" }, "EINVAL", "open an output: wanted an address to send to"],
+  [
+    "of ESP with a port",
+    { protocol: MCR_PROTOCOL_ESP, sourcePort: 5000, port: 0 },
+    "EINVAL",
+    "open an output: wanted source port 0 to 65535, and no ports with ESP",
+  ],
+  [
+    "to IPv4 from IPv6",
+    { source: "::1" },
+    "EINVAL",
+    "open an output: wanted a source address of the same family",
+  ],
+  [
+    "on no interface",
+    { interfaceIndex: 0 },
+    "EINVAL",
+    "open an output: wanted an interface, and a send buffer of less than 2 GiB",
+  ],
+  [
+    "to a broadcast address",
+    { address: "255.255.255.255" },
+    "EINVAL",
+    `find a way for output 255.255.255.255:6000 on interface ${LOOPBACK.index}: Invalid argument`,
+  ],
+  ...["192.0.2.1", "239.255.9.9", "255.255.255.255", "127.255.255.255"].map((source) =>
+    [
+      `from ${source}`,
+      { source },
+      "EADDRNOTAVAIL",
+      `take the source address${source === "192.0.2.1" ? " or port" : ""} for output 239.255.9.9:6000 on interface ` +
+      `${LOOPBACK.index}: Cannot assign requested address`,
+    ] as const
+  ),
+  ...([["239.255.9.9", "239.255.9.9"], ["127.0.0.1", "127.0.0.1"], ["ff15::9", "[ff15::9]"], ["::1", "[::1]"]] as const)
+    .map(([address, text]) =>
+      [
+        `to ${address} on an interface that is missing`,
+        { address, interfaceIndex: NO_INTERFACE },
+        "EADDRNOTAVAIL",
+        `set the output interface for output ${text}:6000 on interface ${NO_INTERFACE}: Cannot assign requested address`,
+      ] as const
+    ),
+] as const;
+
+for (const [what, options, code, message] of BAD_OUTPUTS) {
+  Deno.test(`an output ${what} is refused with ${code}, and leaves no descriptor`, () => {
+    const before = descriptorCount();
+    throws(() => openOutput({ ...OUTPUT, ...options }), { name: "NativeError", code, message: `Cannot ${message}` });
+    strictEqual(descriptorCount(), before);
+  });
+}
+
+Deno.test("a source port that somebody else has is refused with EADDRINUSE; outputs share theirs", () => {
+  const options = { ...OUTPUT, address: "127.0.0.1", source: "127.0.0.1" };
+  const alone = openOutput(options), sender = new DataView(new ArrayBuffer(abi.mcr_sender.sizeof));
+  check(native.mcr_output_sender(alone.fd, sender.buffer));
+  const port = sender.getUint32(abi.mcr_sender.port, true);
+  throws(() => openOutput({ ...options, sourcePort: port }), { name: "NativeError", code: "EADDRINUSE" });
+  alone[Symbol.dispose]();
+  using first = openOutput({ ...options, sourcePort: port });
+  using second = openOutput({ ...options, sourcePort: port, port: 6001 });
+  ok(first.fd !== second.fd);
+});
+
 /** A test that opens packet sockets. */
 function testPacket(name: string, fn: () => void | Promise<void>): void {
   const ignore = !hasCapability(CAP_NET_RAW);
@@ -36,25 +110,6 @@ function descriptorCount(): number {
 
 for (
   const [what, open, code, message] of [
-    [
-      "an output to port 0",
-      () => openOutput({ ...OUTPUT, port: 0 }),
-      "EINVAL",
-      "Cannot open an output: wanted an IPv4 group, port 1 to 65535, TTL 1 to 255",
-    ],
-    [
-      "an output with TTL 256",
-      () => openOutput({ ...OUTPUT, ttl: 256 }),
-      "EINVAL",
-      "Cannot open an output: wanted an IPv4 group, port 1 to 65535, TTL 1 to 255",
-    ],
-    [
-      "an output on an interface that is missing",
-      () => openOutput({ ...OUTPUT, interfaceIndex: NO_INTERFACE }),
-      "EADDRNOTAVAIL",
-      `Cannot set the output interface for output 239.255.9.9:6000 on interface ${NO_INTERFACE}: ` +
-      "Cannot assign requested address",
-    ],
     [
       "a ring of 100 slots",
       () => new InputSocket(LOOPBACK.index, 100, 0),

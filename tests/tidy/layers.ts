@@ -26,7 +26,8 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   raw_frame: [],
   route: ["parse", "route_hash"],
   uring: [],
-  egress: ["parse", "raw_frame", "route", "uring"],
+  varying: ["socket_address"],
+  egress: ["parse", "raw_frame", "route", "uring", "varying"],
   // The control plane's side of it.
   absorber: [],
   channel: [],
@@ -38,7 +39,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   interfaces: [],
   netlink: [],
   membership: ["socket_address"],
-  output: ["raw_frame"],
+  output: ["raw_frame", "socket_address"],
   pin: [],
   process: [],
   route_compile: ["route", "route_hash", "route_plan"],

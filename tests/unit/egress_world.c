@@ -85,7 +85,8 @@ static void submit(struct world *world)
 
 	CHECK(io_uring_submit_and_get_events(&world->ring) >= 0 && io_uring_sq_ready(&world->ring) == 0);
 	io_uring_for_each_cqe(&world->ring, head, completion) {
-		mcr_egress_complete(world->egress, completion->user_data, completion->res);
+		if (mcr_request_kind(completion->user_data) != MCR_REQUEST_ANSWER)
+			mcr_egress_complete(world->egress, completion->user_data, completion->res);
 		count++;
 	}
 	io_uring_cq_advance(&world->ring, count);
@@ -108,12 +109,17 @@ static const struct mcr_route *route_at(const struct world *world, uint32_t at)
 	return mcr_table_routes(world->table) + at;
 }
 
+void world_add_flow(struct world *world, uint32_t route, const struct mcr_flow *flow, uint32_t segment_bytes)
+{
+	CHECK(mcr_egress_has_room(world->egress));
+	mcr_egress_add(world->egress, route_at(world, route), flow, segment_bytes, 1000);
+}
+
 void world_add(struct world *world, uint32_t route, const uint8_t *payload, uint32_t length, uint32_t segment_bytes)
 {
 	const struct mcr_flow flow = { .payload = payload, .payload_length = length };
 
-	CHECK(mcr_egress_has_room(world->egress));
-	mcr_egress_add(world->egress, route_at(world, route), &flow, segment_bytes, 1000);
+	world_add_flow(world, route, &flow, segment_bytes);
 }
 
 bool world_hears(struct world *world, uint32_t socket, const uint8_t *payload, uint32_t length)
@@ -171,5 +177,9 @@ struct mcr_rule world_rule(uint32_t number, uint32_t output_first, uint32_t outp
 
 struct mcr_output world_output(uint32_t socket, uint32_t stats)
 {
-	return (struct mcr_output){ .socket = socket, .stats = stats, .segment_max = SEGMENT_MAX };
+	struct mcr_output output = { .socket = socket, .stats = stats, .segment_max = SEGMENT_MAX, .group_bits = 128 };
+
+	/* Where its socket is connected to matters to the kernel only. */
+	model_address(output.group, 0xef090000u + socket);
+	return output;
 }

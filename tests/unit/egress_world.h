@@ -39,6 +39,7 @@ struct mcr_rule world_rule(uint32_t number, uint32_t output_first, uint32_t outp
 struct mcr_output world_output(uint32_t socket, uint32_t stats);
 
 /* Adds to the batch, which must have room. */
+void world_add_flow(struct world *world, uint32_t route, const struct mcr_flow *flow, uint32_t segment_bytes);
 void world_add(struct world *world, uint32_t route, const uint8_t *payload, uint32_t length, uint32_t segment_bytes);
 
 /* Sends the batch to its end and counts it. */

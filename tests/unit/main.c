@@ -21,6 +21,7 @@ void mcr_seen_tests(void);
 void mcr_stats_tests(void);
 void mcr_traffic_tests(void);
 void mcr_uring_tests(void);
+void mcr_varying_tests(void);
 void mcr_worker_match_tests(void);
 void mcr_worker_tests(void);
 
@@ -75,6 +76,7 @@ int main(void)
 	mcr_stats_tests();
 	mcr_traffic_tests();
 	mcr_uring_tests();
+	mcr_varying_tests();
 	mcr_worker_match_tests();
 	mcr_worker_tests();
 	printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);

@@ -117,7 +117,7 @@ bool relay_open(struct relay *relay)
 {
 	struct mcr_rule rule = make_rule(RELAY_PORT);
 	const struct mcr_rules counts = { .rule_count = 1, .output_count = 1 };
-	const struct mcr_output output = { .segment_max = 65507 };
+	struct mcr_output output = { .segment_max = 65507, .group_bits = 128, .port = SINK_PORT };
 	struct mcr_output_options options = { .interface = RELAY_LOOPBACK,
 					      .protocol = MCR_PROTOCOL_UDP,
 					      .port = SINK_PORT,
@@ -128,6 +128,7 @@ bool relay_open(struct relay *relay)
 
 	rule.output_count = 1;
 	model_address(options.address, SINK_GROUP);
+	model_address(output.group, SINK_GROUP);
 	relay->page = mcr_stats_open();
 	relay->stats = mcr_stats_map(relay->page);
 	relay->table = mcr_table_compile(1, &counts, &rule, &output, NULL, NULL);

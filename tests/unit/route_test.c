@@ -129,6 +129,16 @@ static uint32_t flags_slowly(const struct mcr_output *outputs, const struct mcr_
 	return flags;
 }
 
+/* Every third output is unicast, from the first. */
+static uint32_t requests_slowly(const struct mcr_rule *rule)
+{
+	uint32_t count = rule->output_count;
+
+	for (uint32_t i = rule->output_first; i < rule->output_first + rule->output_count; i++)
+		count += i % 3 == 0;
+	return count;
+}
+
 static void lookups_agree_with_a_linear_search(void)
 {
 	struct model_random random = model_random_from(0x7ab1e5ull);
@@ -138,19 +148,22 @@ static void lookups_agree_with_a_linear_search(void)
 	const struct mcr_table *table;
 	int32_t fd;
 
-	for (uint32_t i = 0; i < output_count; i++)
+	for (uint32_t i = 0; i < output_count; i++) {
 		outputs[i] = (struct mcr_output){
 			.socket = i, .stats = output_count - i, .segment_max = 1472, .flags = 1u << i % 5
 		};
+		model_address(outputs[i].group, i % 3 ? 0xef000001u : 0x0a000001u);
+	}
 	fd = compile(77, rules, MODEL_RULES, outputs, output_count);
 	if (CHECK(fd >= 0) && CHECK(mcr_table_map(fd, &table) == 0)) {
-		CHECK(table->generation == 77 && table->route_outputs_max == 3);
+		CHECK(table->generation == 77 && table->route_requests_max == 4);
 		for (uint32_t i = 0; i < MODEL_RULES; i++) {
 			const struct mcr_route *route = find(table, &rules[i]);
 
 			CHECK(route && route->stats == rules[i].stats);
 			CHECK(route->port_first == rules[i].port_first);
 			CHECK(route->varies == flags_slowly(outputs, &rules[i]));
+			CHECK(route->request_count == requests_slowly(&rules[i]));
 		}
 		if (!routes_are_rules(table, rules, outputs, &random))
 			model_random_failed(&random);
@@ -346,7 +359,7 @@ static void what_is_no_sealed_whole_table_is_refused(void)
 	/* Every bit of what describes the table; the generation is anybody's, the most outputs a hint. */
 	for (size_t at = 0; at < offsetof(struct mcr_table, datagrams_max); at++) {
 		if ((at >= offsetof(struct mcr_table, generation) && at < offsetof(struct mcr_table, bytes)) ||
-		    (at >= offsetof(struct mcr_table, route_outputs_max) && at < offsetof(struct mcr_table, offsets)))
+		    (at >= offsetof(struct mcr_table, route_requests_max) && at < offsetof(struct mcr_table, offsets)))
 			continue;
 		for (uint32_t bit = 0; bit < 8; bit++) {
 			bytes[at] ^= (uint8_t)(1u << bit);
