@@ -195,6 +195,28 @@ export function object<const Of extends Fields>(fields: Of): Schema<ObjectOf<Of>
   };
 }
 
+/** An object whose keys are names of one kind, with values of one kind. */
+export function record<Value>(key: Schema<string>, value: Schema<Value>): Schema<Readonly<Record<string, Value>>> {
+  return {
+    expected: "an object",
+    kinds: ["object"],
+    take(given, path): Readonly<Record<string, Value>> {
+      if (kindOf(given) !== "object") refuse(path, given, "an object");
+      const entries = Object.entries(given as object).map(([name, one]) => {
+        const at = `${path}.${name}`;
+        key.take(name, at);
+        return [name, value.take(one, at)] as const;
+      });
+      return Object.fromEntries(entries);
+    },
+    toJsonSchema: () => ({
+      type: "object",
+      propertyNames: key.toJsonSchema(),
+      additionalProperties: value.toJsonSchema(),
+    }),
+  };
+}
+
 /** The schema of a field, which says what the field is for before it says what it must be. */
 function describe({ schema, help, unset }: Field<unknown>): JsonSchema {
   const { description, ...json } = schema.toJsonSchema();

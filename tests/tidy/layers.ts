@@ -95,6 +95,7 @@ const FOLDERS: readonly { readonly of: RegExp; readonly may: RegExp; readonly ty
   { of: /^cli\.ts$/, may: /^control\// },
   { of: /^mod\.ts$/, may: /^control\/[^/]+$/ },
   { of: /^control\/commands\//, may: /^(control|ffi)\// },
+  { of: /^control\/yaml\//, may: /^control\/(yaml\/|[^/]+$)/ },
   { of: /^control\/compat\//, may: /^control\/(compat\/|[^/]+$)/ },
   { of: /^control\/completions\//, may: /^control\/(completions\/|[^/]+$)/ },
   { of: /^control\/[^/]+$/, may: /^(control\/[^/]+|ffi\/.*)$/ },

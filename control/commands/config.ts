@@ -1,0 +1,189 @@
+/**
+ * `mcr config`: what a file says, what the relay has, and how the one becomes the other.
+ *
+ * @module
+ */
+import type { Client } from "../client.ts";
+import {
+  type Arguments,
+  type Command,
+  connectTo,
+  JSON_OPTION,
+  jsonLine,
+  type Option,
+  readArguments,
+  SOCKET_OPTION,
+} from "../command.ts";
+import { makeGroup } from "../command_tree.ts";
+import type { Config } from "../config.ts";
+import type { RuleSpec } from "../model.ts";
+import { LINE_BYTES_MAX } from "../protocol.ts";
+import { formatDifference, specOf } from "../rule_difference.ts";
+
+/** The file that commands read when none is named. */
+const DEFAULT_FILE = "/etc/mcr/mcr.yaml";
+
+const FILE = { positionalsMax: 1, positional: "FILE" } as const;
+
+const DRY_RUN: Option = { name: "dry-run", help: "say what would change, and change nothing" };
+
+const check: Command = {
+  name: "config check",
+  usage: "mcr config check [-j] [FILE]",
+  summary: "Check a configuration file",
+  details: `Needs neither a running relay nor any rights. Says for each thing that is wrong
+the line, the column, the field, what was found and what is expected. Without
+FILE it checks ${DEFAULT_FILE}.`,
+  example: "mcr config check mcr.yaml",
+  options: [{ ...JSON_OPTION, help: "print the configuration as one line of JSON" }],
+  ...FILE,
+  async run(args): Promise<string> {
+    const given = readArguments(check, args), file = fileOf(given);
+    const config = await read(file);
+    return given.has("json") ? jsonLine(config) : `${file}: right, ${countOf(config.rules)}\n`;
+  },
+};
+
+const show: Command = {
+  name: "config show",
+  usage: "mcr config show [-j] [--socket PATH]",
+  summary: "Print the running configuration",
+  details: `As YAML that a file may consist of: the settings that the relay was started
+with and the rules that are in force.`,
+  example: "mcr config show > mcr.yaml",
+  options: [JSON_OPTION, SOCKET_OPTION],
+  async run(args): Promise<string> {
+    const given = readArguments(show, args);
+    using client = await connectTo(given);
+    const { config } = await client.call("config.get", {});
+    if (given.has("json")) return jsonLine(config);
+    const { formatConfig } = await import("../yaml/save.ts");
+    return formatConfig(config);
+  },
+};
+
+const diff: Command = {
+  name: "config diff",
+  usage: "mcr config diff [-j] [--socket PATH] [FILE]",
+  summary: "Show what applying a file would change",
+  details: `Ends with status 0 when nothing would change, 1 when something would.`,
+  example: "mcr config diff mcr.yaml",
+  options: [JSON_OPTION, SOCKET_OPTION],
+  ...FILE,
+  async run(args, { write }): Promise<number> {
+    const given = readArguments(diff, args);
+    const { rules } = await read(fileOf(given));
+    using client = await connectTo(given);
+    const difference = await apply(client, rules, true);
+    await write(given.has("json") ? jsonLine(difference) : formatDifference(difference, rules));
+    return difference.added.length + difference.removed.length + difference.replaced.length > 0 ? 1 : 0;
+  },
+};
+
+const applyCommand: Command = {
+  name: "config apply",
+  usage: "mcr config apply [--dry-run] [-j] [--socket PATH] [FILE]",
+  summary: "Make the rules of a file the ones in force",
+  details: `All of it or nothing. Rules that the file does not have are removed, those added
+at run time included; unchanged rules are not touched. Prints what changes
+before it does. Settings beside the rules take effect when the relay is started:
+those that differ are named.`,
+  example: "mcr config apply --dry-run mcr.yaml\nmcr config apply mcr.yaml",
+  options: [DRY_RUN, JSON_OPTION, SOCKET_OPTION],
+  ...FILE,
+  async run(args, { write, notice }): Promise<string> {
+    const given = readArguments(applyCommand, args), file = fileOf(given);
+    const config = await read(file);
+    using client = await connectTo(given);
+    const foreseen = await apply(client, config.rules, true);
+    if (!given.has("json")) await write(formatDifference(foreseen, config.rules));
+    for (const key of await settingsThatDiffer(client, config)) {
+      notice(`mcr: "${key}" of ${file} takes effect when the relay is started again\n`);
+    }
+    if (given.has("dry-run")) return given.has("json") ? jsonLine(foreseen) : "";
+    const done = await apply(client, config.rules, false);
+    return given.has("json") ? jsonLine(done) : "";
+  },
+};
+
+const save: Command = {
+  name: "config save",
+  usage: "mcr config save [--socket PATH] [FILE]",
+  summary: "Write the rules in force into a file",
+  details: `Keeps the file's comments, its order and its settings; makes the file if there
+is none. The file is replaced in one step, so that it is whole at any time.
+Without FILE it is the one that the relay was started with, else
+${DEFAULT_FILE}.`,
+  example: "mcr config save",
+  options: [SOCKET_OPTION],
+  ...FILE,
+  async run(args): Promise<string> {
+    const given = readArguments(save, args);
+    using client = await connectTo(given);
+    const { config, file: own } = await client.call("config.get", {});
+    const file = given.positionals[0] ?? own ?? DEFAULT_FILE;
+    const { saveRules } = await import("../yaml/save.ts");
+    await saveRules(file, config.rules);
+    return `${file}: saved, ${countOf(config.rules)}\n`;
+  },
+};
+
+const schema: Command = {
+  name: "config schema",
+  usage: "mcr config schema",
+  summary: "Print the JSON Schema of configuration files",
+  details: `For editors and other tools that check YAML as it is written.`,
+  example: "mcr config schema > mcr.schema.json",
+  options: [],
+  async run(args): Promise<string> {
+    readArguments(schema, args);
+    const { configJsonSchema } = await import("../config.ts");
+    return `${JSON.stringify(configJsonSchema(), null, 2)}\n`;
+  },
+};
+
+/** The `config` command. */
+export const config: Command = makeGroup({
+  name: "config",
+  summary: "Check, show, compare, apply and save configurations",
+  example: "mcr config check mcr.yaml\nmcr config apply mcr.yaml\nmcr config save",
+  subcommands: [check, show, diff, applyCommand, save, schema],
+});
+
+function fileOf(given: Arguments): string {
+  return given.positionals[0] ?? DEFAULT_FILE;
+}
+
+async function read(file: string): Promise<Config> {
+  const { readConfig } = await import("../yaml/file.ts");
+  return (await readConfig(file)).config;
+}
+
+function countOf({ length }: readonly RuleSpec[]): string {
+  return `${length} rule${length === 1 ? "" : "s"}`;
+}
+
+/** Rules of which a line of the protocol surely has room for this many bytes. */
+const STAGED_BYTES_MAX = LINE_BYTES_MAX / 2;
+
+/** Hands the rules over, in lines of a size that the supervisor takes, and has them applied. */
+async function apply(client: Client, rules: readonly RuleSpec[], isDry: boolean): Promise<ApplyResult> {
+  let part: RuleSpec[] = [], bytes = 0;
+  for (const rule of rules) {
+    part.push(rule);
+    bytes += 3 * JSON.stringify(rule).length;
+    if (bytes < STAGED_BYTES_MAX) continue;
+    await client.call("config.stage", { rules: part });
+    [part, bytes] = [[], 0];
+  }
+  return await client.call("config.apply", { rules: part, dry_run: isDry });
+}
+
+type ApplyResult = Awaited<ReturnType<Client["call"]>> & import("../rule_difference.ts").RulesDifference;
+
+/** Settings of a file that the running relay has otherwise. */
+async function settingsThatDiffer(client: Client, wanted: Config): Promise<string[]> {
+  const { config: running } = await client.call("config.get", {});
+  const keys = Object.keys(wanted).filter((key) => key !== "rules" && key !== "version") as (keyof Config)[];
+  return keys.filter((key) => JSON.stringify(wanted[key]) !== JSON.stringify(running[key]));
+}

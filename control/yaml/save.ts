@@ -1,0 +1,90 @@
+/**
+ * Writes rules into a configuration file and leaves the rest of it as it is: comments, order, settings.
+ *
+ * @module
+ */
+import { Document, isMap, isSeq, type Node, parseDocument, YAMLSeq } from "yaml";
+import { writeAtomically } from "../atomic_file.ts";
+import type { RuleSpec } from "../model.ts";
+import { RULE } from "../rule.ts";
+import { ruleId } from "../rule_text.ts";
+import { type Config, CONFIG_VERSION } from "../config.ts";
+import { compareRules, isSameRule, specOf } from "../rule_difference.ts";
+import { ConfigError, parseConfig, readText } from "./file.ts";
+
+/** The text of a file that says these rules: `text` with its rules made so, or a new one when there is none. */
+export function rewriteRules(file: string, text: string | undefined, rules: readonly RuleSpec[]): string {
+  const document = text === undefined ? newDocument() : parseConfig(file, text).document;
+  editRules(document, rules);
+  const written = document.toString({ lineWidth: 0 });
+  // What it writes always loads, and says what was asked for.
+  const { added, removed, replaced } = compareRules(parseConfig(file, written).config.rules, rules);
+  if (added.length + removed.length + replaced.length > 0) {
+    throw new Error(`Cannot save the rules to ${file}: the file would not say the same`);
+  }
+  return written;
+}
+
+function newDocument(): Document {
+  return parseDocument(`version: ${CONFIG_VERSION}\nrules: []\n`) as Document;
+}
+
+/** Rules that the file has already keep their place and their comments; new ones follow, others go. */
+function editRules(document: Document, rules: readonly RuleSpec[]): void {
+  const wanted = new Map(rules.map((rule) => [ruleId(rule.input), rule]));
+  const list = rulesOf(document);
+  list.items = list.items.filter((node) => {
+    const { id, spec } = readNode(document, node as Node), rule = wanted.get(id);
+    if (rule === undefined) return false;
+    if (!isSameRule(spec, rule)) updateNode(document, node as Node, rule);
+    wanted.delete(id);
+    return true;
+  });
+  for (const rule of wanted.values()) list.add(document.createNode(specOf(rule)));
+  // `[]` was written in brackets; what is in it now reads better in lines.
+  if (list.items.length > 0) list.flow = false;
+}
+
+function rulesOf(document: Document): YAMLSeq {
+  const list = document.get("rules", true);
+  if (isSeq(list)) return list;
+  const made = new YAMLSeq();
+  document.set("rules", made);
+  return made;
+}
+
+function readNode(document: Document, node: Node): { readonly id: string; readonly spec: RuleSpec } {
+  const spec = RULE.take(node.toJS(document), "");
+  return { id: ruleId(spec.input), spec };
+}
+
+/** Sets the fields that differ, and so keeps the comments of the others. */
+function updateNode(document: Document, node: Node, rule: RuleSpec): void {
+  if (!isMap(node)) return;
+  const { spec } = readNode(document, node), wanted = specOf(rule);
+  for (const key of ["name", "input", "outputs", "max_rate", "allow_loop"] as const) {
+    if (JSON.stringify(spec[key]) === JSON.stringify(wanted[key])) continue;
+    if (wanted[key] === undefined) node.delete(key);
+    else node.set(key, document.createNode(wanted[key]));
+  }
+}
+
+/** A whole configuration as the text of a file. */
+export function formatConfig(config: Config): string {
+  return new Document({ ...config, rules: config.rules.map(specOf) }).toString({ lineWidth: 0 });
+}
+
+/** Makes a file say these rules: see `rewriteRules()` and `writeAtomically()`. */
+export async function saveRules(file: string, rules: readonly RuleSpec[]): Promise<void> {
+  const text = await readTextIfThere(file);
+  await writeAtomically(file, rewriteRules(file, text, rules));
+}
+
+async function readTextIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readText(file);
+  } catch (error) {
+    if (error instanceof ConfigError && error.isMissing) return undefined;
+    throw error;
+  }
+}
