@@ -4,9 +4,10 @@
  *
  * @module
  */
+import { EXPECTED_LEVELS, parseLogLevels } from "./log_level.ts";
 import type { RateLimit, RuleSpec } from "./model.ts";
 import { parseCores } from "./number.ts";
-import { PAUSE_US_MAX, type ProfileName, PROFILES, SEGMENTS_MAX } from "./profile.ts";
+import { PAUSE_US_MAX, PRIORITY_MAX, type ProfileName, PROFILES, SEGMENTS_MAX } from "./profile.ts";
 import { EXPECTED, isInterfaceName, PARTS, RATE_LIMIT, RULE } from "./rule.ts";
 import { RULES_MAX } from "./rule_set.ts";
 import {
@@ -33,8 +34,14 @@ export const CONFIG_VERSION = 1;
 /** Worker processes of one supervisor. */
 export const WORKERS_MAX = 64;
 
-/** 64 slots hold one batch; 2^18 slots of 2048 bytes are 512 MiB. */
-export const RING_SLOTS = { min: 64, max: 1 << 18 } as const;
+/**
+ * Slots of a packet ring: 64 hold one batch, 8192 are 16 MiB, or 160 ms at 50,000 datagrams a second, 2^18 slots of 2048
+ * bytes are 512 MiB.
+ */
+export const RING_SLOTS = { min: 64, unset: 8192, max: 1 << 18 } as const;
+
+/** The machine's configuration. */
+export const SYSTEM_CONFIG = "/etc/mcr/mcr.yaml";
 
 /** What the parts must be, in the words of every message about them. */
 export const EXPECTED_CONFIG = {
@@ -44,6 +51,7 @@ export const EXPECTED_CONFIG = {
   ringSlots: `a power of two from ${RING_SLOTS.min} to ${RING_SLOTS.max}`,
   pause: `microseconds, 0 to ${PAUSE_US_MAX}`,
   segments: `a number from 1 to ${SEGMENTS_MAX}`,
+  realtime: `a number from 0 to ${PRIORITY_MAX}`,
   path: "an absolute path",
   level: 'a level, or levels of areas as in "info,worker=debug"',
   metrics: "where to listen: HOST:PORT, or unix:PATH",
@@ -56,6 +64,7 @@ export interface ProfileConfig {
   readonly coalesce_us?: number;
   readonly busy_poll_us?: number;
   readonly segments?: number;
+  readonly realtime?: number;
 }
 
 /** How the supervisor logs. */
@@ -71,9 +80,8 @@ export interface InterfaceConfig {
   readonly receive_offload?: boolean;
 }
 
-/** A configuration file, checked. What is left out is as `mcr run` has it without options. */
-export interface Config {
-  readonly version: typeof CONFIG_VERSION;
+/** What is set when the relay starts. What is left out is as `mcr run` has it without options. */
+export interface Settings {
   readonly socket?: string;
   readonly socket_mode?: string;
   readonly socket_group?: string;
@@ -89,6 +97,11 @@ export interface Config {
   readonly metrics?: string;
   readonly state?: string;
   readonly interfaces?: Readonly<Record<string, InterfaceConfig>>;
+}
+
+/** A configuration, checked. */
+export interface Config extends Settings {
+  readonly version: typeof CONFIG_VERSION;
   readonly rules: readonly RuleSpec[];
 }
 
@@ -101,16 +114,15 @@ const version = format<typeof CONFIG_VERSION>(
 
 const path = text(EXPECTED_CONFIG.path, (value) => typeof value === "string" && /^\/[^\0]+$/.test(value));
 
-const isPowerOfTwo = (value: number): boolean => (value & (value - 1)) === 0;
+/** Whether a packet ring can have so many slots. */
+export function isRingSlots(value: number): boolean {
+  return Number.isInteger(value) && value >= RING_SLOTS.min && value <= RING_SLOTS.max && (value & (value - 1)) === 0;
+}
 
 const ringSlots = format(
   EXPECTED_CONFIG.ringSlots,
   ["number"],
-  (value) => {
-    const { min, max } = RING_SLOTS;
-    const isGood = typeof value === "number" && Number.isInteger(value) && value >= min && value <= max;
-    return isGood && isPowerOfTwo(value) ? value : undefined;
-  },
+  (value) => typeof value === "number" && isRingSlots(value) ? value : undefined,
   { type: "integer", minimum: RING_SLOTS.min, maximum: RING_SLOTS.max },
 );
 
@@ -140,13 +152,27 @@ const profile: Schema<ProfileName | ProfileConfig> = union(
     coalesce_us: optional(whole(EXPECTED_CONFIG.pause, 0, PAUSE_US_MAX), "Pause in which datagrams gather"),
     busy_poll_us: optional(whole(EXPECTED_CONFIG.pause, 0, PAUSE_US_MAX), "How long a worker looks before it sleeps"),
     segments: optional(whole(EXPECTED_CONFIG.segments, 1, SEGMENTS_MAX), "Datagrams of one send at most"),
+    realtime: optional(whole(EXPECTED_CONFIG.realtime, 0, PRIORITY_MAX), "Real-time priority of the workers"),
   }),
 );
 
-const isLevel = (value: unknown): boolean => typeof value === "string" && /^[\w=,.-]{1,256}$/.test(value);
+const levels = format(
+  EXPECTED_CONFIG.level,
+  ["string"],
+  (value, refuse) => {
+    if (typeof value !== "string") return undefined;
+    try {
+      parseLogLevels(value, "level");
+    } catch {
+      refuse(EXPECTED_LEVELS);
+    }
+    return value;
+  },
+  { type: "string" },
+);
 
 const log: Schema<LogConfig> = object({
-  level: optional(text(EXPECTED_CONFIG.level, isLevel), "What is worth a line"),
+  level: optional(levels, "What is worth a line"),
   format: optional(words("text", "json"), "What a line looks like"),
 });
 
@@ -161,7 +187,13 @@ const interfaces: Schema<Readonly<Record<string, InterfaceConfig>>> = record(
   object({ receive_offload: optional(boolean, "Has the kernel put datagrams together before they are relayed") }),
 );
 
-const rules: Schema<readonly RuleSpec[]> = list(RULE, { min: 0, max: RULES_MAX, noun: "rules", owner: "a relay" });
+/** The rules of a relay. */
+export const RULES: Schema<readonly RuleSpec[]> = list(RULE, {
+  min: 0,
+  max: RULES_MAX,
+  noun: "rules",
+  owner: "a relay",
+});
 
 /** The fields of a configuration, in the order in which they are shown. */
 export const CONFIG_FIELDS = {
@@ -181,7 +213,7 @@ export const CONFIG_FIELDS = {
   metrics: optional(metrics, "Where metrics and the status page are served"),
   state: optional(path, "File in which rules added at run time survive a restart"),
   interfaces: optional(interfaces, "Settings of interfaces, by name"),
-  rules: optional(rules, "The rules"),
+  rules: optional(RULES, "The rules"),
 } as const;
 
 /** What a configuration must be. */

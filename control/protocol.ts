@@ -6,9 +6,12 @@
  */
 import { quote } from "./check.ts";
 import { ControlError, type ErrorCode, messageOf } from "./error.ts";
+import type { Config } from "./config.ts";
 import type { EventFilter, EventKind } from "./event.ts";
 import type { LogLevels } from "./log_level.ts";
 import type { InterfaceStatus, RuleSpec, RuleStatus, Stats, WorkerStatus } from "./model.ts";
+
+import type { RulesDifference } from "./rule_difference.ts";
 
 /** Bytes in one request line, its newline not counted: a rule of 1024 outputs takes less than a tenth of it. */
 export const LINE_BYTES_MAX = 1 << 20;
@@ -28,6 +31,13 @@ export interface Methods {
   "rule.remove": { params: RuleReference; result: RuleReference };
   "rule.list": { params: Nothing; result: { readonly rules: readonly RuleStatus[] } };
   "rule.get": { params: RuleReference; result: RuleStatus };
+  "config.get": { params: Nothing; result: { readonly config: Config; readonly file?: string } };
+  "config.check": { params: { readonly config: Config }; result: { readonly rules: number } };
+  "config.stage": { params: { readonly rules: readonly RuleSpec[] }; result: { readonly staged: number } };
+  "config.apply": {
+    params: { readonly rules: readonly RuleSpec[]; readonly dry_run?: boolean };
+    result: RulesDifference;
+  };
   "stats.get": { params: Nothing; result: Stats };
   "worker.list": { params: Nothing; result: { readonly workers: readonly WorkerStatus[] } };
   "interface.list": { params: Nothing; result: { readonly interfaces: readonly InterfaceStatus[] } };
@@ -65,6 +75,10 @@ export const IS_CHANGE: Readonly<Record<MethodName, (params: unknown) => boolean
   "rule.remove": () => true,
   "rule.list": () => false,
   "rule.get": () => false,
+  "config.get": () => false,
+  "config.check": () => false,
+  "config.stage": () => false,
+  "config.apply": (params) => !(typeof params === "object" && params !== null && "dry_run" in params && params.dry_run),
   "stats.get": () => false,
   "worker.list": () => false,
   "interface.list": () => false,

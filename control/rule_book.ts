@@ -14,7 +14,7 @@ interface Request {
   /** In the words of the message if the engine cannot: "add rule 239.1.1.1:5001:eth0". */
   readonly what: string;
   readonly make: (rules: RuleSet) => readonly RuleChange[];
-  /** Called when it is done, with nothing else done since. */
+  /** Called when it is done, with no other change made since. */
   readonly answer: (changes: readonly RuleChange[]) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -28,6 +28,8 @@ interface Accepted {
 /** Who is told what becomes of requests, before whoever made them. */
 export interface RuleBookHooks {
   readonly onChange: (changes: readonly RuleChange[]) => void;
+  /** What has to be done before whoever asked is told that it is done. */
+  readonly onSettled?: () => Promise<void>;
   /** The engine could not do what was asked for. */
   readonly onFailure: (what: string, reason: string) => void;
 }
@@ -131,6 +133,7 @@ export class RuleBook {
       return;
     }
     this.#adopt(changes);
+    if (changes.length > 0) await this.#hooks.onSettled?.();
     for (const { request, changes } of accepted) request.answer(changes);
   }
 

@@ -8,6 +8,7 @@ import type { RuleChange } from "./engine.ts";
 import { ControlError } from "./error.ts";
 import type { Rule, RuleInput, RuleSpec } from "./model.ts";
 import { describeRegion, type Entry, InputIndex, readEntry, type Region, sent } from "./region.ts";
+import { isSameRule } from "./rule_difference.ts";
 import { describePlace, formatEndpoint, ruleId } from "./rule_text.ts";
 
 /** Rules of one supervisor. */
@@ -82,6 +83,40 @@ export class RuleSet {
       this.#put(readEntry(before));
       throw error;
     }
+  }
+
+  /**
+   * Makes these the rules, all of them or, where one is refused, none. Rules that are there already stay as they are. The
+   * path of an error begins with the rule's place: `rules[2].input`.
+   */
+  become(specs: readonly RuleSpec[]): readonly RuleChange[] {
+    const kept = this.#keepSame(specs), changes: RuleChange[] = [];
+    // First what goes: what comes may have its name, its input, or close a loop with it.
+    const gone = new Map([...this].filter(({ id }) => !kept.has(id)).map((rule) => [rule.id, rule]));
+    for (const rule of gone.values()) this.#delete(rule);
+    specs.forEach((spec, index) => {
+      if (kept.get(ruleId(spec.input)) === spec) return;
+      try {
+        const after = this.#insert(makeRule(spec)), before = gone.get(after.id);
+        gone.delete(after.id);
+        changes.push({ ...(before === undefined ? {} : { before }), after });
+      } catch (error) {
+        this.undo(changes);
+        for (const rule of gone.values()) this.#put(readEntry(rule));
+        throw placed(error, `rules[${index}]`);
+      }
+    });
+    return [...[...gone.values()].map((before) => ({ before })), ...changes];
+  }
+
+  /** The first of the specs for each rule that is there and says the same. */
+  #keepSame(specs: readonly RuleSpec[]): ReadonlyMap<string, RuleSpec> {
+    const kept = new Map<string, RuleSpec>();
+    for (const spec of specs) {
+      const id = ruleId(spec.input), own = this.#entries.get(id);
+      if (own !== undefined && !kept.has(id) && isSameRule(own.rule, spec)) kept.set(id, spec);
+    }
+    return kept;
   }
 
   /** Takes changes back, those made last first. */
@@ -178,6 +213,12 @@ export class RuleSet {
     }
     return undefined;
   }
+}
+
+/** The same error about a part of a list. */
+function placed(error: unknown, place: string): unknown {
+  if (!(error instanceof ControlError)) return error;
+  return new ControlError(error.code, error.message, error.path === undefined ? place : `${place}.${error.path}`);
 }
 
 function makeRule(spec: RuleSpec): Rule {

@@ -1,5 +1,5 @@
 /**
- * The signals that end a supervisor.
+ * The signals that a supervisor obeys.
  *
  * @module
  */
@@ -34,4 +34,10 @@ export function stopSignal(log: Log): StopSignal {
       for (const { signal, handle } of handlers) Deno.removeSignalListener(signal, handle);
     },
   };
+}
+
+/** Calls `reload` at each SIGHUP until disposed. */
+export function onReload(reload: () => void): Disposable {
+  Deno.addSignalListener("SIGHUP", reload);
+  return { [Symbol.dispose]: (): void => Deno.removeSignalListener("SIGHUP", reload) };
 }

@@ -6,6 +6,7 @@
  */
 import { takeNothing } from "./check.ts";
 import { DropWatch } from "./drop_watch.ts";
+import { Configuration, type ConfigurationOptions } from "./configuration.ts";
 import type { Engine, RuleChange } from "./engine.ts";
 import type { EventHub } from "./event_hub.ts";
 import type { Log, Logger } from "./log.ts";
@@ -26,6 +27,8 @@ export interface SupervisorOptions {
   readonly logger: Pick<Logger, "logs" | "levels" | "setLevels">;
   /** Where what happens is told; `event.subscribe` lets clients listen. */
   readonly events: EventHub;
+  /** What it was started with; nothing unless given. */
+  readonly configuration?: ConfigurationOptions;
   /** The number of the boundary between TypeScript and C that was loaded. */
   readonly abi: number;
 }
@@ -38,17 +41,22 @@ export class Supervisor {
   readonly #startedMs = performance.now();
   readonly #rules: RuleBook;
 
+  /** The rules as a file has them, and the settings beside them. */
+  readonly configuration: Configuration;
+
   /** What the control socket serves. */
   readonly methods: MethodTable;
 
-  constructor({ engine, logger, events, abi }: SupervisorOptions) {
+  constructor({ engine, logger, events, configuration = { settings: {} }, abi }: SupervisorOptions) {
     this.#engine = engine;
     this.#log = logger.logs.rule;
     this.#events = events;
     this.#rules = new RuleBook(engine, new RuleSet(), {
       onChange: (changes) => this.#tell(changes),
+      onSettled: () => this.configuration.keep(),
       onFailure: (what, reason) => this.#log("Cannot {what}: {reason}", "error", { what, reason }),
     });
+    this.configuration = new Configuration(configuration, this.#rules, this.#log);
     const read = (): Drops => engine.drops(), advise = (reason: string): string => engine.advice(reason);
     events.feed("drop", () => new DropWatch({ read, advise, tell: (event) => events.emit(event) }));
     this.methods = {
@@ -57,6 +65,7 @@ export class Supervisor {
       "rule.remove": (params) => this.#removeRule(params),
       "rule.list": withoutParams(() => ({ rules: [...this.#rules].map((rule) => this.#status(rule)) })),
       "rule.get": (params) => this.#status(this.#rules.get(parseRuleReference(params))),
+      ...this.configuration.methods,
       "stats.get": withoutParams(() => this.#engine.stats()),
       "worker.list": withoutParams(() => ({ workers: this.#engine.workers() })),
       "interface.list": withoutParams(() => ({ interfaces: this.#engine.interfaces() })),

@@ -15,13 +15,10 @@ import {
   SOCKET_OPTION,
 } from "../command.ts";
 import { makeGroup } from "../command_tree.ts";
-import type { Config } from "../config.ts";
+import { type Config, SYSTEM_CONFIG } from "../config.ts";
 import type { RuleSpec } from "../model.ts";
 import { LINE_BYTES_MAX } from "../protocol.ts";
-import { formatDifference, specOf } from "../rule_difference.ts";
-
-/** The file that commands read when none is named. */
-const DEFAULT_FILE = "/etc/mcr/mcr.yaml";
+import { formatDifference, type RulesDifference } from "../rule_difference.ts";
 
 const FILE = { positionalsMax: 1, positional: "FILE" } as const;
 
@@ -33,7 +30,7 @@ const check: Command = {
   summary: "Check a configuration file",
   details: `Needs neither a running relay nor any rights. Says for each thing that is wrong
 the line, the column, the field, what was found and what is expected. Without
-FILE it checks ${DEFAULT_FILE}.`,
+FILE it checks ${SYSTEM_CONFIG}.`,
   example: "mcr config check mcr.yaml",
   options: [{ ...JSON_OPTION, help: "print the configuration as one line of JSON" }],
   ...FILE,
@@ -113,7 +110,7 @@ const save: Command = {
   details: `Keeps the file's comments, its order and its settings; makes the file if there
 is none. The file is replaced in one step, so that it is whole at any time.
 Without FILE it is the one that the relay was started with, else
-${DEFAULT_FILE}.`,
+${SYSTEM_CONFIG}.`,
   example: "mcr config save",
   options: [SOCKET_OPTION],
   ...FILE,
@@ -121,7 +118,7 @@ ${DEFAULT_FILE}.`,
     const given = readArguments(save, args);
     using client = await connectTo(given);
     const { config, file: own } = await client.call("config.get", {});
-    const file = given.positionals[0] ?? own ?? DEFAULT_FILE;
+    const file = given.positionals[0] ?? own ?? SYSTEM_CONFIG;
     const { saveRules } = await import("../yaml/save.ts");
     await saveRules(file, config.rules);
     return `${file}: saved, ${countOf(config.rules)}\n`;
@@ -151,7 +148,7 @@ export const config: Command = makeGroup({
 });
 
 function fileOf(given: Arguments): string {
-  return given.positionals[0] ?? DEFAULT_FILE;
+  return given.positionals[0] ?? SYSTEM_CONFIG;
 }
 
 async function read(file: string): Promise<Config> {
@@ -167,7 +164,7 @@ function countOf({ length }: readonly RuleSpec[]): string {
 const STAGED_BYTES_MAX = LINE_BYTES_MAX / 2;
 
 /** Hands the rules over, in lines of a size that the supervisor takes, and has them applied. */
-async function apply(client: Client, rules: readonly RuleSpec[], isDry: boolean): Promise<ApplyResult> {
+async function apply(client: Client, rules: readonly RuleSpec[], isDry: boolean): Promise<RulesDifference> {
   let part: RuleSpec[] = [], bytes = 0;
   for (const rule of rules) {
     part.push(rule);
@@ -178,8 +175,6 @@ async function apply(client: Client, rules: readonly RuleSpec[], isDry: boolean)
   }
   return await client.call("config.apply", { rules: part, dry_run: isDry });
 }
-
-type ApplyResult = Awaited<ReturnType<Client["call"]>> & import("../rule_difference.ts").RulesDifference;
 
 /** Settings of a file that the running relay has otherwise. */
 async function settingsThatDiffer(client: Client, wanted: Config): Promise<string[]> {

@@ -8,6 +8,7 @@ import { makeMcrctl } from "../compat/mcrctl.ts";
 import { makeMcrd, makeMcrgen } from "../compat/mcrd.ts";
 import { add } from "./add.ts";
 import { complete, makeCompletions } from "./completions.ts";
+import { config } from "./config.ts";
 import { events } from "./events.ts";
 import { makeHelp } from "./help.ts";
 import { interfaces } from "./interfaces.ts";
@@ -31,6 +32,7 @@ const OTHERS: readonly Command[] = [
   top,
   workers,
   interfaces,
+  config,
   events,
   logLevel,
   ping,

@@ -12,9 +12,6 @@ import { RULE } from "../rule.ts";
 import { RuleSet } from "../rule_set.ts";
 import { CONFIG, type Config, CONFIG_FIELDS } from "../config.ts";
 
-/** The machine's configuration. */
-export const SYSTEM_CONFIG = "/etc/mcr/mcr.yaml";
-
 /** A file larger than this was made by mistake: 65,536 rules of two outputs take less. */
 const FILE_BYTES_MAX = 32 << 20;
 
@@ -142,10 +139,15 @@ function attempt<Result>(take: () => Result, note: (error: unknown) => void): Re
 /** What rules must not be to one another. */
 function refuseConflicts(specs: readonly (RuleSpec | undefined)[], note: (error: unknown, path: string) => void): void {
   const sources = specs.flatMap((spec, index) => spec === undefined ? [] : [{ spec, index }]);
-  RuleSet.EMPTY.addAll(sources, ({ index }, error) => {
-    const path = error instanceof ControlError ? error.path : undefined;
-    note(error, path === undefined ? `rules[${index}]` : `rules[${index}].${path}`);
-  });
+  const set = new RuleSet();
+  for (const { spec, index } of sources) {
+    try {
+      set.add(spec);
+    } catch (error) {
+      const path = error instanceof ControlError ? error.path : undefined;
+      note(error, path === undefined ? `rules[${index}]` : `rules[${index}].${path}`);
+    }
+  }
 }
 
 function placeAt(lines: LineCounter, offset: number): { readonly line: number; readonly column: number } {
