@@ -31,10 +31,13 @@ export function wordsOf(command: Command): readonly string[] {
   return [wordOf(command), ...command.aliases ?? []];
 }
 
+/** Longer than this the words of a group do not fit into a line of help. */
+const WORDS_LENGTH_MAX = 60;
+
 /** Makes a command that only holds others: `mcr NAME SUBCOMMAND`. */
 export function makeGroup({ options = [], ...texts }: Group): Command {
   const words = texts.subcommands.map(wordOf).join("|");
-  const usage = `mcr ${texts.name} ${words} [OPTION...]`;
+  const usage = `mcr ${texts.name} ${words.length <= WORDS_LENGTH_MAX ? words : "COMMAND"} [OPTION...]`;
   return {
     ...texts,
     usage,
