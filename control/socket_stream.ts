@@ -17,6 +17,9 @@ export class SocketStream implements Stream {
   readonly #chunks: AsyncIterator<Uint8Array>;
   /** What was received and not yet read. */
   #rest = new Uint8Array(0);
+  #isClosed = false;
+  /** Ends the read that waits. */
+  #abandon: (error: Error) => void = () => {};
 
   /** Takes over the descriptor of a connected stream socket. */
   constructor(fd: number) {
@@ -29,7 +32,7 @@ export class SocketStream implements Stream {
   /** What is there, up to the buffer's size; `null` at the end. */
   async read(buffer: Uint8Array): Promise<number | null> {
     if (this.#rest.length === 0) {
-      const chunk = await this.#chunks.next();
+      const chunk = await this.#nextChunk();
       if (chunk.done) return null;
       this.#rest = new Uint8Array(chunk.value);
     }
@@ -37,6 +40,15 @@ export class SocketStream implements Stream {
     buffer.set(part);
     this.#rest = this.#rest.subarray(part.length);
     return part.length;
+  }
+
+  /** A socket that is destroyed at the wrong moment never ends a read by itself. */
+  #nextChunk(): Promise<IteratorResult<Uint8Array>> {
+    const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<Uint8Array>>();
+    this.#abandon = reject;
+    if (this.#isClosed) reject(new Error("Cannot read: the socket is closed"));
+    else this.#chunks.next().then(resolve, reject);
+    return promise;
   }
 
   /** Writes some of it; resolves with how much when the kernel has taken that. */
@@ -54,6 +66,8 @@ export class SocketStream implements Stream {
 
   /** Reads and writes that wait reject. */
   close(): void {
+    this.#isClosed = true;
     this.#socket.destroy();
+    this.#abandon(new Error("Cannot read: the socket was closed"));
   }
 }
