@@ -23,6 +23,8 @@ const library_sources: []const []const u8 = &.{
     "exclusive.c",
     "feature.c",
     "filter.c",
+    "filter_plan.c",
+    "filter_tree.c",
     "input.c",
     "interfaces.c",
     "membership.c",
@@ -73,9 +75,11 @@ const native_sources: []const []const u8 = &.{
 /// In tests/unit/; main.c there calls them.
 const test_sources: []const []const u8 = &.{
     "address_test.c",
+    "bpf.c",
     "channel_test.c",
     "egress_test.c",
     "egress_world.c",
+    "filter_match_test.c",
     "filter_test.c",
     "frame_test.c",
     "main.c",
@@ -88,6 +92,7 @@ const test_sources: []const []const u8 = &.{
     "relay_world.c",
     "route_match_test.c",
     "route_test.c",
+    "rule_model.c",
     "sandbox_test.c",
     "seen_test.c",
     "stats_test.c",

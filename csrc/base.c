@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -20,6 +21,18 @@ int32_t mcr_fail(int error, const char *format, ...)
 	vsnprintf(error_text, sizeof(error_text), format, arguments);
 	va_end(arguments);
 	return -error;
+}
+
+void *mcr_grow(void *array, uint32_t *capacity, uint32_t count, size_t size)
+{
+	void *larger;
+
+	if (count < *capacity)
+		return array;
+	larger = realloc(array, (*capacity * 2 + 64) * size);
+	if (larger)
+		*capacity = *capacity * 2 + 64;
+	return larger;
 }
 
 uint32_t mcr_abi_version(void)

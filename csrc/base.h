@@ -34,6 +34,17 @@ static inline uint32_t read_be32(const uint8_t *bytes)
 	return __builtin_bswap32(value);
 }
 
+static inline uint64_t read_be64(const uint8_t *bytes)
+{
+	uint64_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return __builtin_bswap64(value);
+}
+
+/* Makes room for one more than @count entries of @size bytes. Return: the array, or NULL with the old one as it was. */
+void *mcr_grow(void *array, uint32_t *capacity, uint32_t count, size_t size);
+
 /*
  * Counters have one writer and readers in other processes: a plain add would do on the machines we run on, but only
  * an atomic store promises that no reader sees half a number.

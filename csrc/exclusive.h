@@ -20,14 +20,15 @@
 /**
  * mcr_exclusive_program - drop whole datagrams of an input's rules, pass all else on to the next filter.
  * @is_qdisc_ours: noted in the program, for whoever removes it.
+ * @wish: exactly what the rules take (its has_odd is 0).
  *
  * Where not all rules fit, the first ones do. Of one more datagram than these it never drops any: a fragment passes,
- * because only the first carries ports, and without it the others would lie in the kernel's reassembly for 30 s.
+ * because only the first carries ports, and without it the others would lie in the kernel's reassembly for 30 s; so
+ * does what has extension headers, behind which no filter looks.
  *
- * Return: how many of the input's rules are in the program; -ENOMEM.
+ * Return: how many of the input's rules are in the program; -EINVAL: see mcr_filter_compile(); -ENOMEM.
  */
-int32_t mcr_exclusive_program(struct mcr_filter *program, uint32_t is_qdisc_ours, uint32_t input,
-			      const struct mcr_rule *rules, uint32_t rule_count);
+int32_t mcr_exclusive_program(struct mcr_filter *program, uint32_t is_qdisc_ours, const struct mcr_filter_wish *wish);
 
 /* Whether a program is one of ours, by its first two instructions. */
 int mcr_exclusive_is_ours(const struct sock_filter *instructions, uint32_t count);

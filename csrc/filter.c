@@ -2,187 +2,249 @@
 #include "filter.h"
 
 #include "base.h"
+#include "filter_code.h"
+#include "filter_plan.h"
+#include "filter_tree.h"
 
 #include <errno.h>
 #include <linux/if_ether.h>
-#include <stdlib.h>
 
-#define IP_PROTOCOL_UDP 17u
-/* The kernel cuts what it gives to the ring to the returned length. */
-#define ACCEPT UINT32_MAX
-/* Offsets count from the network header, so that any link type works. */
-#define NET(offset) ((uint32_t)SKF_NET_OFF + (offset))
 #define ANCILLARY(offset) ((uint32_t)SKF_AD_OFF + (offset))
+#define IPV4_FRAGMENT_MASK 0x3fffu
+#define IPV4_HEADER_BYTES_MAX 60u
+/* What a UDP header must have of its ports. */
+#define PORTS_BYTES 4u
 
-/* Group and port of a rule as one number: sorting puts the ports of a group together. */
-typedef uint64_t filter_key;
+/* What one program is made of; @stretches_max 0: exactly what the rules want. */
+struct program {
+	struct mcr_filter *filter;
+	const struct mcr_filter_wish *wish;
+	uint32_t stretches_max;
+};
 
-static uint32_t key_group(filter_key key)
+static struct mcr_filter_scope scope_of(const struct program *program, uint32_t version, uint32_t protocol)
 {
-	return (uint32_t)(key >> 16);
+	const struct mcr_filter_wish *wish = program->wish;
+
+	return (struct mcr_filter_scope){ .rules = wish->rules,
+					  .rule_count = wish->rule_count,
+					  .input = wish->input,
+					  .version = version,
+					  .protocol = protocol,
+					  .has_sources = !wish->has_odd,
+					  .sources = wish->sources };
 }
 
-static uint32_t key_port(filter_key key)
+/* The tree of all rules of a family and a protocol. Return: 1; 0: too long; -ENOMEM. */
+static int32_t emit_rules(const struct program *program, uint32_t version, uint32_t protocol)
 {
-	return (uint16_t)key;
+	const struct mcr_filter_scope scope = scope_of(program, version, protocol);
+	struct mcr_filter_plan plan;
+	int32_t result = program->stretches_max ? mcr_filter_plan_make_wide(&plan, &scope, program->stretches_max) :
+						  mcr_filter_plan_make(&plan, &scope);
+
+	if (result < 0)
+		return result;
+	if (result == 1 && plan.group_count == 0)
+		emit_return(program->filter, 0);
+	else if (result == 1 && !mcr_filter_tree_emit(program->filter, &plan, version, protocol == MCR_PROTOCOL_ESP))
+		result = mcr_fail(ENOMEM, "Cannot compile a filter of %u rules: out of memory", scope.rule_count);
+	mcr_filter_plan_free(&plan);
+	return result;
 }
 
-/* Counts on when the program is full, so that the caller sees it was too long. Return: the instruction, or NULL. */
-static struct sock_filter *emit(struct mcr_filter *filter, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
+static int32_t emit_odd(const struct program *program, uint32_t version)
 {
-	struct sock_filter *instruction = NULL;
+	struct program odd = *program;
 
-	if (filter->count < MCR_FILTER_INSTRUCTIONS_MAX) {
-		instruction = &filter->instructions[filter->count];
-		*instruction = (struct sock_filter){ .code = code, .jt = jt, .jf = jf, .k = k };
+	if (!program->wish->has_odd) {
+		emit_return(program->filter, 0);
+		return 1;
 	}
-	filter->count++;
-	return instruction;
-}
-
-static void emit_return(struct mcr_filter *filter, uint32_t value)
-{
-	emit(filter, BPF_RET | BPF_K, value, 0, 0);
-}
-
-/* Goes on when A equals @value, else rejects. */
-static void emit_require(struct mcr_filter *filter, uint32_t value)
-{
-	emit(filter, BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0);
-	emit_return(filter, 0);
-}
-
-/* IPv4, not tagged, UDP; then A holds the destination address and X the length of the IPv4 header. */
-static void emit_prologue(struct mcr_filter *filter)
-{
-	emit(filter, BPF_LD | BPF_W | BPF_ABS, ANCILLARY(SKF_AD_PROTOCOL), 0, 0);
-	emit_require(filter, ETH_P_IP);
-	emit(filter, BPF_LD | BPF_W | BPF_ABS, ANCILLARY(SKF_AD_VLAN_TAG_PRESENT), 0, 0);
-	emit_require(filter, 0);
-	emit(filter, BPF_LD | BPF_B | BPF_ABS, NET(9), 0, 0);
-	emit_require(filter, IP_PROTOCOL_UDP);
-	emit(filter, BPF_LDX | BPF_B | BPF_MSH, NET(0), 0, 0);
-	emit(filter, BPF_LD | BPF_W | BPF_ABS, NET(16), 0, 0);
+	if (odd.stretches_max == 0 || odd.stretches_max > MCR_FILTER_ODD_GROUPS_MAX)
+		odd.stretches_max = MCR_FILTER_ODD_GROUPS_MAX;
+	return emit_rules(&odd, version, 0);
 }
 
 /*
- * "A >= value ? right : left" where left follows and right is further away than the 8 bits of a conditional jump
- * reach. Return: the jump whose target branch_end() sets.
+ * Looks for what is malformed. Return: the jump that is taken then; what follows is for the rest, and has with IPv4 the
+ * length of its header in X.
  */
-static struct sock_filter *branch_begin(struct mcr_filter *filter, uint32_t value)
+static struct sock_filter *emit_checks(const struct program *program, uint32_t version)
 {
-	emit(filter, BPF_JMP | BPF_JGE | BPF_K, value, 0, 1);
+	const uint32_t link_bytes = program->wish->link_bytes;
+	const int is_length_known = link_bytes != MCR_LINK_UNKNOWN;
+	struct mcr_filter *filter = program->filter;
+	struct sock_filter *jump;
+
+	if (version == 4) {
+		/* Version 4 with at least five words, else the ports are not where they are looked for. */
+		emit_load(filter, BPF_B, NET(0));
+		emit(filter, BPF_JMP | BPF_JGE | BPF_K, 0x45, 0, 1);
+		emit(filter, BPF_JMP | BPF_JGT | BPF_K, 0x4f, 0, 1);
+		jump = emit(filter, BPF_JMP | BPF_JA, 0, 0, 0);
+		emit(filter, BPF_LDX | BPF_B | BPF_MSH, NET(0), 0, 0);
+		if (!is_length_known)
+			return jump;
+		/* Too short for its ports; no header is longer than what is added, so that nothing gets below 0. */
+		emit(filter, BPF_LD | BPF_W | BPF_LEN, 0, 0, 0);
+		emit(filter, BPF_ALU | BPF_ADD | BPF_K, IPV4_HEADER_BYTES_MAX, 0, 0);
+		emit(filter, BPF_ALU | BPF_SUB | BPF_X, 0, 0, 0);
+		emit(filter, BPF_JMP | BPF_JGE | BPF_K, link_bytes + PORTS_BYTES + IPV4_HEADER_BYTES_MAX, 1, 0);
+		jump_end(filter, jump);
+		return emit(filter, BPF_JMP | BPF_JA, 0, 0, 0);
+	}
+	emit_load(filter, BPF_B, NET(0));
+	emit(filter, BPF_ALU | BPF_AND | BPF_K, 0xf0, 0, 0);
+	if (is_length_known) {
+		emit(filter, BPF_JMP | BPF_JEQ | BPF_K, 0x60, 0, 2);
+		emit(filter, BPF_LD | BPF_W | BPF_LEN, 0, 0, 0);
+		emit(filter, BPF_JMP | BPF_JGE | BPF_K, link_bytes + IPV6_HEADER_BYTES + PORTS_BYTES, 1, 0);
+	} else {
+		emit(filter, BPF_JMP | BPF_JEQ | BPF_K, 0x60, 1, 0);
+	}
 	return emit(filter, BPF_JMP | BPF_JA, 0, 0, 0);
 }
 
-static void branch_end(const struct mcr_filter *filter, struct sock_filter *jump)
+/* Where the ports would lie in a fragment lies something else; and only the first one has them at all. */
+static void emit_no_fragments(struct mcr_filter *filter)
 {
-	if (jump)
-		jump->k = filter->count - (uint32_t)(jump - filter->instructions) - 1;
-}
-
-/* Every path ends in a return of its own. Depth: log2 of the ports, so at most 16. */
-static void emit_ports(struct mcr_filter *filter, const filter_key *keys, uint32_t count)
-{
-	struct sock_filter *jump;
-
-	if (count == 1) {
-		emit(filter, BPF_JMP | BPF_JEQ | BPF_K, key_port(keys[0]), 0, 1);
-		emit_return(filter, ACCEPT);
-		emit_return(filter, 0);
-		return;
-	}
-	jump = branch_begin(filter, key_port(keys[count / 2]));
-	emit_ports(filter, keys, count / 2);
-	branch_end(filter, jump);
-	emit_ports(filter, keys + count / 2, count - count / 2);
-}
-
-/* Splits the keys in the middle, at a border between two groups. Return: where, or 0 when there is one group only. */
-static uint32_t groups_split(const filter_key *keys, uint32_t count)
-{
-	uint32_t after = count / 2, before = count / 2;
-
-	while (after < count && after > 0 && key_group(keys[after]) == key_group(keys[after - 1]))
-		after++;
-	if (after > 0 && after < count)
-		return after;
-	while (before > 0 && key_group(keys[before]) == key_group(keys[before - 1]))
-		before--;
-	return before;
-}
-
-/* Depth: at most 32, one bit of the address a level, or the number of groups' logarithm. */
-static void emit_groups(struct mcr_filter *filter, const filter_key *keys, uint32_t count)
-{
-	const uint32_t middle = count > 1 ? groups_split(keys, count) : 0;
-	struct sock_filter *jump;
-
-	/* Too long already: what follows is not wanted any more. */
-	if (filter->count > MCR_FILTER_INSTRUCTIONS_MAX)
-		return;
-	if (middle == 0) {
-		emit_require(filter, key_group(keys[0]));
-		emit(filter, BPF_LD | BPF_H | BPF_IND, NET(2), 0, 0);
-		emit_ports(filter, keys, count);
-		return;
-	}
-	jump = branch_begin(filter, key_group(keys[middle]));
-	emit_groups(filter, keys, middle);
-	branch_end(filter, jump);
-	emit_groups(filter, keys + middle, count - middle);
-}
-
-static int keys_compare(const void *left, const void *right)
-{
-	const filter_key a = *(const filter_key *)left, b = *(const filter_key *)right;
-
-	return a < b ? -1 : a > b;
-}
-
-int32_t mcr_filter_compile(struct mcr_filter *filter, uint32_t input, const struct mcr_rule *rules,
-			   uint32_t rule_count)
-{
-	filter_key *keys = malloc((rule_count + 1) * sizeof(*keys));
-	uint32_t count = 0;
-
-	if (!keys)
-		return mcr_fail(ENOMEM, "Cannot compile a filter of %u rules: out of memory", rule_count);
-	for (uint32_t i = 0; i < rule_count; i++) {
-		if (rules[i].input == input && address_is_ipv4(rules[i].group))
-			keys[count++] = (filter_key)read_be32(rules[i].group + 12) << 16 |
-					(uint16_t)rules[i].port_first;
-	}
-	qsort(keys, count, sizeof(*keys), keys_compare);
-
-	filter->count = 0;
-	if (count > 0) {
-		emit_prologue(filter);
-		emit_groups(filter, keys, count);
-	} else {
-		emit_return(filter, 0);
-	}
-	free(keys);
-	return filter->count <= MCR_FILTER_INSTRUCTIONS_MAX;
-}
-
-void mcr_filter_compile_wide(struct mcr_filter *filter, uint32_t input, const struct mcr_rule *rules,
-			     uint32_t rule_count)
-{
-	uint32_t lowest = UINT32_MAX, highest = 0;
-
-	for (uint32_t i = 0; i < rule_count; i++) {
-		const uint32_t group = read_be32(rules[i].group + 12);
-
-		if (rules[i].input != input || !address_is_ipv4(rules[i].group))
-			continue;
-		lowest = group < lowest ? group : lowest;
-		highest = group > highest ? group : highest;
-	}
-	filter->count = 0;
-	emit_prologue(filter);
-	emit(filter, BPF_JMP | BPF_JGE | BPF_K, lowest, 0, 1);
-	emit(filter, BPF_JMP | BPF_JGT | BPF_K, highest, 0, 1);
+	emit_load(filter, BPF_H, NET(6));
+	emit(filter, BPF_JMP | BPF_JSET | BPF_K, IPV4_FRAGMENT_MASK, 0, 1);
 	emit_return(filter, 0);
-	emit_return(filter, ACCEPT);
+}
+
+/* What an IPv6 header may announce that is neither UDP nor ESP, but may have them behind it or shows what is wrong. */
+static void emit_extensions(struct mcr_filter *filter, struct sock_filter **jump)
+{
+	static const uint8_t extensions[] = { 0, 43, 44, 51, 60, 135, 139, 140, 253, 254 };
+
+	/* Each jumps over those behind it, and over the return, to the long jump. */
+	for (uint32_t i = 0; i < array_count(extensions); i++)
+		emit(filter, BPF_JMP | BPF_JEQ | BPF_K, extensions[i], (uint8_t)(array_count(extensions) - i), 0);
+	emit_return(filter, 0);
+	*jump = emit(filter, BPF_JMP | BPF_JA, 0, 0, 0);
+}
+
+static int has_rules(const struct program *program, uint32_t version, uint32_t protocol)
+{
+	const struct mcr_filter_wish *wish = program->wish;
+
+	for (uint32_t i = 0; i < wish->rule_count; i++) {
+		if (wish->rules[i].input == wish->input && (version == 4) == address_is_ipv4(wish->rules[i].group) &&
+		    (protocol == 0 || wish->rules[i].protocol == protocol))
+			return 1;
+	}
+	return 0;
+}
+
+/* All of one family. Return: 1; 0: too long; -ENOMEM. */
+static int32_t emit_family(const struct program *program, uint32_t version)
+{
+	struct mcr_filter *filter = program->filter;
+	struct sock_filter *malformed = emit_checks(program, version), *extension = NULL, *no_port = NULL, *esp;
+	int32_t result;
+
+	if (version == 4 && !program->wish->has_odd)
+		emit_no_fragments(filter);
+	emit_load(filter, BPF_B, NET(version == 4 ? 9u : 6u));
+	esp = case_begin(filter, MCR_PROTOCOL_ESP);
+	if (version == 6 && program->wish->has_odd) {
+		emit(filter, BPF_JMP | BPF_JEQ | BPF_K, MCR_PROTOCOL_UDP, 12, 0);
+		emit_extensions(filter, &extension);
+	} else {
+		emit_require(filter, MCR_PROTOCOL_UDP);
+	}
+	if (program->wish->has_odd) {
+		emit_load_port(filter, version);
+		no_port = case_begin(filter, 0);
+	}
+	result = emit_rules(program, version, MCR_PROTOCOL_UDP);
+	if (result == 1) {
+		jump_end(filter, esp);
+		result = emit_rules(program, version, MCR_PROTOCOL_ESP);
+	}
+	if (result == 1) {
+		jump_end(filter, malformed);
+		jump_end(filter, extension);
+		jump_end(filter, no_port);
+		result = emit_odd(program, version);
+	}
+	return result;
+}
+
+/* Return: 1; 0: too long; -ENOMEM. */
+static int32_t emit_program(const struct program *program)
+{
+	struct mcr_filter *filter = program->filter;
+	const int has_ipv4 = has_rules(program, 4, 0), has_ipv6 = has_rules(program, 6, 0);
+	struct sock_filter *ipv6 = NULL;
+	int32_t result = 1;
+
+	filter->count = 0;
+	if (!has_ipv4 && !has_ipv6) {
+		emit_return(filter, 0);
+		return 1;
+	}
+	emit_load(filter, BPF_W, ANCILLARY(SKF_AD_VLAN_TAG_PRESENT));
+	emit_require(filter, 0);
+	emit_load(filter, BPF_W, ANCILLARY(SKF_AD_PROTOCOL));
+	if (has_ipv4 && has_ipv6)
+		ipv6 = case_begin(filter, ETH_P_IPV6);
+	emit_require(filter, has_ipv4 ? ETH_P_IP : ETH_P_IPV6);
+	if (has_ipv4)
+		result = emit_family(program, 4);
+	if (has_ipv6 && result == 1) {
+		jump_end(filter, ipv6);
+		result = emit_family(program, 6);
+	}
+	return result == 1 ? !is_full(filter) : result;
+}
+
+/* Return: 0 or -EINVAL. */
+static int32_t wish_check(const struct mcr_filter_wish *wish)
+{
+	const uint32_t count = wish->has_odd ? 0 : wish->source_count;
+
+	for (uint32_t i = 0; i < wish->rule_count; i++) {
+		const struct mcr_rule *rule = &wish->rules[i];
+
+		if (rule->group_bits > 128)
+			return mcr_fail(EINVAL, "Cannot compile a filter of rule %u: a prefix of %u bits, at most 128",
+					i, rule->group_bits);
+		if (wish->has_odd)
+			continue;
+		if (rule->source_count > MCR_RULE_SOURCES_MAX || rule->excluded_count > MCR_RULE_SOURCES_MAX ||
+		    rule->source_first > count || rule->source_count > count - rule->source_first ||
+		    rule->excluded_first > count || rule->excluded_count > count - rule->excluded_first)
+			return mcr_fail(EINVAL, "Cannot compile a filter of rule %u: sources %u+%u and %u+%u of %u", i,
+					rule->source_first, rule->source_count, rule->excluded_first,
+					rule->excluded_count, count);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		if (wish->sources[i].bits > 128)
+			return mcr_fail(EINVAL, "Cannot compile a filter: source %u has %u bits, at most 128", i,
+					wish->sources[i].bits);
+	}
+	return 0;
+}
+
+int32_t mcr_filter_compile(struct mcr_filter *filter, const struct mcr_filter_wish *wish)
+{
+	const struct program program = { .filter = filter, .wish = wish };
+	const int32_t error = wish_check(wish);
+
+	return error < 0 ? error : emit_program(&program);
+}
+
+int32_t mcr_filter_compile_wide(struct mcr_filter *filter, const struct mcr_filter_wish *wish, uint32_t groups_max)
+{
+	struct program program = { .filter = filter, .wish = wish, .stretches_max = groups_max };
+	int32_t result = wish_check(wish);
+
+	/* Ends: a single stretch always fits. */
+	for (; result == 0 && program.stretches_max > 0; program.stretches_max = program.stretches_max * 3 / 4)
+		result = emit_program(&program);
+	return result == 0 ? mcr_fail(ENOMEM, "Cannot compile a filter of %u rules: out of memory", wish->rule_count) :
+			     result;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <net/if_arp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -151,24 +152,61 @@ fail:
 			open_errno_advice(error));
 }
 
+/* Bytes that a packet socket shows before the network header. */
+static uint32_t link_bytes_of(int fd)
+{
+	struct sockaddr_ll address;
+	socklen_t length = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0 || address.sll_family != AF_PACKET)
+		return MCR_LINK_UNKNOWN;
+	switch (address.sll_hatype) {
+	case ARPHRD_ETHER:
+	case ARPHRD_LOOPBACK:
+		return ETH_HLEN;
+	case ARPHRD_NONE:
+		return 0;
+	default:
+		return MCR_LINK_UNKNOWN;
+	}
+}
+
+/* ENOMEM: within the kernel's limit of instructions, but beyond net.core.optmem_max. */
+static int32_t attach_wide(int fd, struct mcr_filter *filter, const struct mcr_filter_wish *wish)
+{
+	uint32_t groups_max = MCR_FILTER_WIDE_GROUPS_MAX;
+	int32_t error;
+
+	do {
+		error = mcr_filter_compile_wide(filter, wish, groups_max);
+		if (error < 0)
+			return error;
+		if (attach(fd, filter) == 0)
+			return 0;
+		groups_max /= 2;
+	} while (errno == ENOMEM && groups_max > 0);
+	return mcr_fail(errno, "Cannot attach the filter of input %u: %s", wish->input, strerror(errno));
+}
+
 int32_t mcr_input_filter(int32_t socket, uint32_t input, const struct mcr_rule *rules, uint32_t rule_count)
 {
+	const struct mcr_filter_wish wish = { .rules = rules,
+					      .rule_count = rule_count,
+					      .input = input,
+					      .has_odd = 1,
+					      .link_bytes = link_bytes_of(socket) };
 	struct mcr_filter *filter = malloc(sizeof(*filter));
 	int32_t is_exact;
 
 	if (!filter)
 		return mcr_fail(ENOMEM, "Cannot compile a filter of %u rules: out of memory", rule_count);
-	is_exact = mcr_filter_compile(filter, input, rules, rule_count);
-	/* ENOMEM: within the kernel's limit of instructions, but beyond net.core.optmem_max. */
+	is_exact = mcr_filter_compile(filter, &wish);
 	if (is_exact == 1 && attach(socket, filter) < 0)
 		is_exact = errno == ENOMEM ? 0 :
 					     mcr_fail(errno, "Cannot attach the filter of input %u: %s", input,
 						      strerror(errno));
-	if (is_exact == 0) {
-		mcr_filter_compile_wide(filter, input, rules, rule_count);
-		if (attach(socket, filter) < 0)
-			is_exact = mcr_fail(errno, "Cannot attach the filter of input %u: %s", input, strerror(errno));
-	}
+	if (is_exact == 0)
+		is_exact = attach_wide(socket, filter, &wish);
 	free(filter);
 	return is_exact;
 }

@@ -381,9 +381,10 @@ MCR_API int32_t mcr_input_open(uint32_t interface, uint32_t slot_count, uint32_t
  * mcr_input_filter - let exactly the datagrams of these rules through to a packet socket, from now on.
  * @rules: those whose input is not @input are passed over.
  *
- * Replaces the filter in force in one step. Where the exact one would be larger than the kernel takes (4096
- * instructions, 510 groups of one port each), it widens to all UDP from the lowest to the highest group; no rule loses
- * anything.
+ * Replaces the filter in force in one step. Sources are left to the worker, and so is what is malformed but shows the
+ * group of a rule: it is counted. Where the exact filter would be larger than the kernel takes (4096 instructions, 520
+ * groups with a port of their own, 800 with the same), it widens to all ports of up to 800 stretches of groups, those
+ * that lie next to each other first; no rule loses anything.
  *
  * VLAN-tagged frames never pass: they belong to the VLAN's own interface.
  *
@@ -424,7 +425,7 @@ MCR_API int32_t mcr_exclusive_open(void);
  *
  * A tc filter at the interface's ingress, of the owner's own. Replaces the one before in one step. Makes the clsact
  * qdisc if there is none; filters of others stay, and come first. Fragments pass: the later ones carry no ports. Where
- * not all rules fit (3,968 instructions, about 490 groups), the first ones do; never is anything dropped that no rule
+ * not all rules fit (3,968 instructions, about 550 groups), the first ones do; never is anything dropped that no rule
  * is for. With no rules at all it drops nothing, and shows that it could be installed. Needs CAP_NET_ADMIN.
  *
  * Return: of how many rules datagrams are dropped; -EPERM; -ENOENT, -EOPNOTSUPP: the kernel has no clsact or no bpf

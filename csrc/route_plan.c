@@ -63,19 +63,6 @@ static int32_t fail_memory(uint32_t rule_count)
 	return mcr_fail(ENOMEM, "Cannot compile %u rules: out of memory", rule_count);
 }
 
-/* Makes room for one more. Return: the array, or NULL. */
-static void *grow(void *array, uint32_t *capacity, uint32_t count, size_t size)
-{
-	void *larger;
-
-	if (count < *capacity)
-		return array;
-	larger = realloc(array, (*capacity * 2 + 64) * size);
-	if (larger)
-		*capacity = *capacity * 2 + 64;
-	return larger;
-}
-
 /* ---- source lists ---- */
 
 static int key_compare(const void *left, const void *right)
@@ -177,7 +164,7 @@ static int32_t add_blocks(struct mcr_plan *plan, const struct mcr_block *alike, 
 	while (first <= last) {
 		const uint32_t size = block_size(first, last);
 		struct mcr_block *blocks =
-			grow(plan->blocks, &plan->block_capacity, plan->block_count, sizeof(*blocks));
+			mcr_grow(plan->blocks, &plan->block_capacity, plan->block_count, sizeof(*blocks));
 
 		if (!blocks)
 			return fail_memory(plan->block_count);
@@ -203,7 +190,7 @@ static int32_t add_to_chain(struct planner *planner, struct range *range)
 		error = make_taker(planner, range);
 	if (error < 0)
 		return error;
-	chain = grow(plan->chain, &plan->chain_capacity, plan->chain_count, sizeof(*chain));
+	chain = mcr_grow(plan->chain, &plan->chain_capacity, plan->chain_count, sizeof(*chain));
 	if (!chain)
 		return fail_memory(plan->chain_count);
 	plan->chain = chain;

@@ -8,6 +8,7 @@
  */
 #include "base.h"
 #include "exclusive.h"
+#include "filter.h"
 #include "mcr.h"
 #include "netlink.h"
 
@@ -272,8 +273,7 @@ static void site_close(struct site *site)
 }
 
 /* Return: how many rules the filter that is now in force has, or -errno with *@what that failed. */
-static int32_t set_filter(struct site *site, uint32_t owner, uint32_t input, const struct mcr_rule *rules,
-			  uint32_t rule_count, const char **what)
+static int32_t set_filter(struct site *site, uint32_t owner, const struct mcr_filter_wish *wish, const char **what)
 {
 	struct mcr_filter *program;
 	int32_t covered;
@@ -290,8 +290,7 @@ static int32_t set_filter(struct site *site, uint32_t owner, uint32_t input, con
 	site->found.is_qdisc_ours |= error == 0;
 	*what = "compile the exclusive filter";
 	program = malloc(sizeof(*program));
-	covered = program ? mcr_exclusive_program(program, site->found.is_qdisc_ours, input, rules, rule_count) :
-			    -ENOMEM;
+	covered = program ? mcr_exclusive_program(program, site->found.is_qdisc_ours, wish) : -ENOMEM;
 	if (covered >= 0) {
 		*what = "install the exclusive filter";
 		error = put_filter(site, owner, program);
@@ -306,18 +305,22 @@ static int32_t set_filter(struct site *site, uint32_t owner, uint32_t input, con
 int32_t mcr_exclusive_set(int32_t owner, uint32_t interface, uint32_t input, const struct mcr_rule *rules,
 			  uint32_t rule_count, const struct mcr_source *sources, uint32_t source_count)
 {
+	const struct mcr_filter_wish wish = { .rules = rules,
+					      .rule_count = rule_count,
+					      .input = input,
+					      .link_bytes = MCR_LINK_UNKNOWN,
+					      .sources = sources,
+					      .source_count = source_count };
 	const char *what = "tell the owner of the exclusive filter";
 	struct site *site;
 	uint32_t handle;
 	int32_t result = site_open(&site, interface);
 
-	(void)sources;
-	(void)source_count;
 	if (result < 0)
 		return result;
 	result = -owner_of(owner, &handle);
 	if (result == 0)
-		result = set_filter(site, handle, input, rules, rule_count, &what);
+		result = set_filter(site, handle, &wish, &what);
 	site_close(site);
 	return result < 0 ? fail(-result, what, interface) : result;
 }

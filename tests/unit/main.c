@@ -7,6 +7,7 @@
 void mcr_address_tests(void);
 void mcr_channel_tests(void);
 void mcr_egress_tests(void);
+void mcr_filter_match_tests(void);
 void mcr_filter_tests(void);
 void mcr_frame_tests(void);
 void mcr_packet_ring_tests(void);
@@ -62,6 +63,7 @@ int main(void)
 	mcr_address_tests();
 	mcr_channel_tests();
 	mcr_egress_tests();
+	mcr_filter_match_tests();
 	mcr_filter_tests();
 	mcr_frame_tests();
 	mcr_packet_ring_tests();
