@@ -26,6 +26,7 @@ const library_sources: []const []const u8 = &.{
     "filter_plan.c",
     "filter_tree.c",
     "input.c",
+    "inspect.c",
     "interfaces.c",
     "membership.c",
     "netlink.c",

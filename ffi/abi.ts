@@ -270,6 +270,15 @@ export const mcr_peer = {
   is_member: 12,
 } as const;
 
+export const mcr_link = {
+  sizeof: 20,
+  master: 0,
+  has_carrier: 4,
+  is_bridge: 8,
+  is_snooping: 12,
+  has_querier: 16,
+} as const;
+
 export const mcr_output_options = {
   sizeof: 72,
   address: 0,
@@ -310,6 +319,8 @@ export const symbols = {
   mcr_interfaces_list: { parameters: ["buffer", "u32"], result: "i32" },
   mcr_interfaces_watch: { parameters: [], result: "i32" },
   mcr_interfaces_drain: { parameters: ["i32"], result: "i32" },
+  mcr_link_get: { parameters: ["u32", "buffer"], result: "i32" },
+  mcr_clock_is_synchronized: { parameters: [], result: "i32" },
   mcr_input_open: { parameters: ["u32", "u32", "buffer"], result: "i32" },
   mcr_input_filter: { parameters: ["i32", "u32", "buffer", "u32"], result: "i32" },
   mcr_feature_set: { parameters: ["u32", "buffer", "u32"], result: "i32" },

@@ -9,6 +9,7 @@ import { makeMcrd, makeMcrgen } from "../compat/mcrd.ts";
 import { add } from "./add.ts";
 import { complete, makeCompletions } from "./completions.ts";
 import { config } from "./config.ts";
+import { doctor } from "./doctor.ts";
 import { events } from "./events.ts";
 import { makeHelp } from "./help.ts";
 import { interfaces } from "./interfaces.ts";
@@ -34,6 +35,7 @@ const OTHERS: readonly Command[] = [
   interfaces,
   config,
   events,
+  doctor,
   logLevel,
   ping,
   gen,

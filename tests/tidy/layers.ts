@@ -39,6 +39,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   filter_plan: [],
   filter_tree: ["filter", "filter_code", "filter_plan"],
   input: ["filter"],
+  inspect: ["netlink"],
   interfaces: [],
   netlink: [],
   membership: ["socket_address"],
@@ -101,6 +102,7 @@ const FOLDERS: readonly { readonly of: RegExp; readonly may: RegExp; readonly ty
   { of: /^control\/yaml\//, may: /^control\/(yaml\/|[^/]+$)/ },
   { of: /^control\/compat\//, may: /^control\/(compat\/|[^/]+$)/ },
   { of: /^control\/completions\//, may: /^control\/(completions\/|[^/]+$)/ },
+  { of: /^control\/doctor\//, may: /^(control\/(doctor\/|[^/]+$)|ffi\/)/ },
   { of: /^control\/[^/]+$/, may: /^(control\/[^/]+|ffi\/.*)$/ },
   { of: /^ffi\//, may: /^ffi\//, types: /^control\// },
 ];
