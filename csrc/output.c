@@ -68,15 +68,17 @@ static int set_up_ipv6(int fd, const struct mcr_output_options *options, const c
 	const int discover = options->is_fragmenting ? IPV6_PMTUDISC_DONT : IPV6_PMTUDISC_PROBE;
 	const struct setting settings[] = {
 		{ IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)options->interface, "set the output interface" },
-		/* The port of the same number over IPv4 is another one's. */
-		{ IPPROTO_IPV6, IPV6_V6ONLY, 1, "restrict the socket to IPv6" },
 		{ IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hops, "set the hop limit" },
 		{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, hops, "set the hop limit" },
 		{ IPPROTO_IPV6, IPV6_TCLASS, (int)options->traffic_class, "set the traffic class" },
 		{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, discover, "set what becomes of what is larger than the MTU" },
 		{ IPPROTO_IPV6, IPV6_RECVERR, 1, "ask for errors of the device" },
 	};
+	/* The port of the same number over IPv4 is another one's. A raw socket has none, and is refused. */
+	const struct setting alone = { IPPROTO_IPV6, IPV6_V6ONLY, 1, "restrict the socket to IPv6" };
 
+	if (options->protocol == MCR_PROTOCOL_UDP && apply(fd, &alone, 1, step) < 0)
+		return -1;
 	return apply(fd, settings, array_count(settings), step);
 }
 

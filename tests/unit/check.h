@@ -26,6 +26,9 @@
  */
 bool mcr_check(bool holds, const char *file, int line, const char *text);
 
+/* Whether a condition of the running test has not held. A test in a process of its own ends with it. */
+bool mcr_check_is_failing(void);
+
 /* Says why the running test cannot be made here, which is then neither passed nor failed. */
 void mcr_check_skip(const char *reason);
 

@@ -10,10 +10,12 @@ void mcr_egress_tests(void);
 void mcr_filter_match_tests(void);
 void mcr_filter_tests(void);
 void mcr_frame_tests(void);
+void mcr_output_tests(void);
 void mcr_packet_ring_tests(void);
 void mcr_parse_ipv6_tests(void);
 void mcr_parse_tests(void);
 void mcr_process_tests(void);
+void mcr_raw_frame_tests(void);
 void mcr_rate_tests(void);
 void mcr_route_match_tests(void);
 void mcr_route_tests(void);
@@ -36,6 +38,11 @@ bool mcr_check(bool holds, const char *file, int line, const char *text)
 		fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, text);
 	}
 	return holds;
+}
+
+bool mcr_check_is_failing(void)
+{
+	return is_failing;
 }
 
 void mcr_check_skip(const char *reason)
@@ -66,10 +73,12 @@ int main(void)
 	mcr_filter_match_tests();
 	mcr_filter_tests();
 	mcr_frame_tests();
+	mcr_output_tests();
 	mcr_packet_ring_tests();
 	mcr_parse_ipv6_tests();
 	mcr_parse_tests();
 	mcr_process_tests();
+	mcr_raw_frame_tests();
 	mcr_rate_tests();
 	mcr_route_match_tests();
 	mcr_route_tests();

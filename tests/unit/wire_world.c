@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base.h"
@@ -59,11 +60,35 @@ bool wire_set_mtu(uint32_t bytes)
 	return is_done;
 }
 
+static bool open_marker(struct wire *wire)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(from);
+
+	wire->is_marked = false;
+	wire->marker = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (!CHECK(bind(wire->marker, (const void *)&from, length) == 0) ||
+	    !CHECK(getsockname(wire->marker, (void *)&from, &length) == 0))
+		return false;
+	wire->marker_port = ntohs(from.sin_port);
+	return true;
+}
+
+static void send_marker(struct wire *wire)
+{
+	const struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9),
+					.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	CHECK(sendto(wire->marker, "", 0, 0, (const void *)&to, sizeof(to)) == 0);
+	wire->is_marked = true;
+}
+
 bool wire_open(struct wire *wire, const struct mcr_rule *rules, uint32_t rule_count, const struct mcr_output *outputs,
 	       uint32_t output_count)
 {
 	const struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_ifindex = WIRE_LOOPBACK,
 					.sll_protocol = htons(ETH_P_ALL) };
+	const struct timeval second = { .tv_sec = 1 };
 	const int on = 1, bytes = 8 << 20;
 
 	memset(wire->sources, 0, sizeof(wire->sources));
@@ -73,12 +98,15 @@ bool wire_open(struct wire *wire, const struct mcr_rule *rules, uint32_t rule_co
 		return false;
 	wire->tap = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	(void)setsockopt(wire->tap, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
-	return CHECK(setsockopt(wire->tap, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) == 0) &&
+	(void)setsockopt(wire->tap, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
+	return open_marker(wire) &&
+	       CHECK(setsockopt(wire->tap, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) == 0) &&
 	       CHECK(bind(wire->tap, (const struct sockaddr *)&at, sizeof(at)) == 0);
 }
 
 void wire_close(struct wire *wire)
 {
+	close(wire->marker);
 	close(wire->tap);
 	world_close(&wire->world);
 }
@@ -148,11 +176,13 @@ bool wire_next(struct wire *wire, struct wire_packet *packet)
 {
 	static uint8_t bytes[1 << 17];
 
+	if (!wire->is_marked)
+		send_marker(wire);
 	for (;;) {
-		const ssize_t length = recv(wire->tap, bytes, sizeof(bytes), MSG_DONTWAIT);
+		const ssize_t length = recv(wire->tap, bytes, sizeof(bytes), 0);
 		uint32_t header_bytes;
 
-		if (length < 0)
+		if (!CHECK(length >= 0))
 			return false;
 		if (length < 20 || (bytes[0] >> 4 != 4 && bytes[0] >> 4 != 6))
 			continue;
@@ -164,6 +194,10 @@ bool wire_next(struct wire *wire, struct wire_packet *packet)
 			packet->to_port = read_be16(packet->payload + 2);
 			packet->length -= 8;
 			packet->payload += 8;
+		}
+		if (packet->from_port == wire->marker_port) {
+			wire->is_marked = false;
+			return false;
 		}
 		if (packet->protocol == MCR_PROTOCOL_UDP || packet->protocol == MCR_PROTOCOL_ESP)
 			return true;

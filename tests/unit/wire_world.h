@@ -12,6 +12,9 @@
 struct wire {
 	struct world world;
 	int tap;
+	int marker; /* sends what tells the reader that nothing is behind it */
+	uint32_t marker_port;
+	bool is_marked;
 	uint32_t sources[SOCKETS]; /* port that each output sends from; 0: ESP, or none */
 };
 
@@ -37,7 +40,9 @@ struct mcr_output_options wire_options(const struct mcr_output *output);
 /* Opens the socket of an output and gives it to the ring. */
 bool wire_open_output(struct wire *wire, uint32_t socket, const struct mcr_output_options *options);
 
-/* The next packet, of whatever output; false when there is none. Others than UDP and ESP are passed over. */
+/* The next packet, of whatever output; false when there is none. Others than UDP and ESP are passed over. To be read to
+ * the end before more is sent: a packet may be late, so the end is what is sent when the reading begins.
+ */
 bool wire_next(struct wire *wire, struct wire_packet *packet);
 
 /* Sets the MTU of the loopback. */
