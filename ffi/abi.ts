@@ -49,8 +49,6 @@ export const MCR_MESSAGE_READY = 7;
 export const MCR_MESSAGE_ACKNOWLEDGE = 8;
 export const MCR_MESSAGE_FAILED = 9;
 export const MCR_DROPS_MAX = 32;
-export const MCR_ABI_VERSION = 2;
-export const MCR_VERSION = "0.1.0";
 export const MCR_WORKERS_MAX = 64;
 export const MCR_INPUTS_MAX = 1024;
 export const MCR_RULES_MAX = 65536;
@@ -69,6 +67,8 @@ export const MCR_RULE_SOURCES_MAX = 256;
 export const MCR_FRAME_HEADER_BYTES = 62;
 export const MCR_INTERFACE_ADDRESSES_MAX = 4;
 export const MCR_INTERFACE_NAME_BYTES = 16;
+export const MCR_ABI_VERSION = 2;
+export const MCR_VERSION = "0.1.0";
 export const MCR_PROTOCOL_UDP = 17;
 export const MCR_PROTOCOL_ESP = 50;
 export const MCR_NO_SOCKET = 4294967295;
@@ -323,6 +323,7 @@ export const symbols = {
   mcr_clock_is_synchronized: { parameters: [], result: "i32" },
   mcr_input_open: { parameters: ["u32", "u32", "buffer"], result: "i32" },
   mcr_input_filter: { parameters: ["i32", "u32", "buffer", "u32"], result: "i32" },
+  mcr_input_hold: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
   mcr_feature_set: { parameters: ["u32", "buffer", "u32"], result: "i32" },
   mcr_feature_get: { parameters: ["u32", "buffer"], result: "i32" },
   mcr_exclusive_open: { parameters: [], result: "i32" },

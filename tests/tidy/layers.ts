@@ -17,7 +17,8 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   // Common.
   base: [],
   drop: [],
-  mcr: ["drop"],
+  limit: [],
+  mcr: ["drop", "limit"],
   // The data path: none of these knows another, but for routes, which are found for flows, and egress, which sends flows
   // as routes say on a ring, as frames too.
   packet_ring: [],
@@ -38,6 +39,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   filter_code: ["filter"],
   filter_plan: [],
   filter_tree: ["filter", "filter_code", "filter_plan"],
+  hold: ["socket_address"],
   input: ["filter"],
   inspect: ["netlink"],
   interfaces: [],

@@ -10,6 +10,8 @@ void mcr_egress_tests(void);
 void mcr_filter_match_tests(void);
 void mcr_filter_tests(void);
 void mcr_frame_tests(void);
+void mcr_hold_tests(void);
+void mcr_input_tests(void);
 void mcr_output_tests(void);
 void mcr_packet_ring_tests(void);
 void mcr_parse_ipv6_tests(void);
@@ -73,6 +75,8 @@ int main(void)
 	mcr_filter_match_tests();
 	mcr_filter_tests();
 	mcr_frame_tests();
+	mcr_hold_tests();
+	mcr_input_tests();
 	mcr_output_tests();
 	mcr_packet_ring_tests();
 	mcr_parse_ipv6_tests();
