@@ -1,6 +1,6 @@
 // Goal: what a file says becomes what the relay does, all of it or nothing, and what the relay does can be kept in a file.
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import type { Rule } from "../../mod.ts";
+import { connect, type Rule, ruleId, type RuleSpec } from "../../mod.ts";
 import { testNetwork } from "./case.ts";
 import { Supervisor } from "./mcr.ts";
 import { Network } from "./network.ts";
@@ -141,37 +141,80 @@ testNetwork("where the state cannot be written, rules are relayed all the same, 
   });
 });
 
-testNetwork("a changed rule and an untouched one lose nothing while 1,000 others come, change and go", () => {
+/** Others than those that datagrams are sent for. */
+function otherRule(number: number, port: number): RuleSpec {
+  const last = `${number >> 8}.${number & 255}`;
+  return {
+    input: { interface: "in0", group: `239.3.${last}`, port: 5001 },
+    outputs: [{ interface: "out0", group: `239.4.${last}`, port }],
+  };
+}
+
+const OTHERS = 1000;
+const NUMBERS = Array.from({ length: OTHERS }, (_, number) => number);
+
+/** The rule that is changed all the time, under the name of the moment. */
+function changedRule(name: string): RuleSpec {
+  return {
+    name,
+    input: { interface: "in0", group: "239.1.2.1", port: 5001 },
+    outputs: [{ interface: "out0", group: "239.2.3.1", port: 6000 }],
+  };
+}
+
+/** Sends 50,000 datagrams a second through two rules while `change` is at work; none may be lost or come twice. */
+async function whileRelaying(network: Network, change: () => Promise<void>): Promise<void> {
+  await using sink = await Sink.start(network, { group: "239.2.2.2", port: 6000 });
+  await using otherSink = await Sink.start(network, { group: "239.2.3.1", port: 6000 });
+  const stream = { port: 5001, count: 10_000_000, rate: 25_000 };
+  await using source = await Process.start(gen(network, { ...stream, group: "239.1.1.1" }));
+  await using otherSource = await Process.start(gen(network, { ...stream, group: "239.1.2.1" }));
+  await change();
+  for (const [one, received] of [[source, sink], [otherSource, otherSink]] as const) {
+    one.kill("SIGTERM");
+    const sent: Sent = JSON.parse((await one.end()).stdout);
+    checkComplete(await received.received(), sent);
+  }
+}
+
+testNetwork(
+  "a changed rule and an untouched one lose nothing while 1,000 others are applied, changed and dropped",
+  () => {
+    return inNetwork(async (network, folder) => {
+      const file = `${folder}/mcr.yaml`;
+      const text = (name: string, others: readonly RuleSpec[]): string =>
+        fileText(KEPT, ...[changedRule(name), ...others].map((rule) => JSON.stringify(rule)));
+      await Deno.writeTextFile(file, text("first", []));
+      await using supervisor = await Supervisor.start(network, { args: ["-c", file] });
+      await whileRelaying(network, async () => {
+        const sets = [6000, 7000].map((port) => NUMBERS.map((number) => otherRule(number, port)));
+        for (const [round, others] of [sets[0]!, sets[1]!, [], sets[0]!].entries()) {
+          await Deno.writeTextFile(file, text(`round-${round}`, others));
+          await supervisor.command("config", "apply", file);
+        }
+      });
+      await supervisor.stop();
+    });
+  },
+);
+
+testNetwork("they lose nothing either while the others are added, replaced and removed one by one", () => {
   return inNetwork(async (network, folder) => {
     const file = `${folder}/mcr.yaml`;
-    const others = (port: number): string[] =>
-      Array.from(
-        { length: 1000 },
-        (_, i) =>
-          `{ input: { interface: in0, group: 239.3.${i >> 8}.${i & 255}, port: 5001 }, ` +
-          `outputs: [{ interface: out0, group: 239.4.${i >> 8}.${i & 255}, port: ${port} }] }`,
-      );
-    const changed = (name: string): string =>
-      `{ name: ${name}, input: { interface: in0, group: 239.1.2.1, port: 5001 }, ` +
-      "outputs: [{ interface: out0, group: 239.2.3.1, port: 6000 }] }";
-    await Deno.writeTextFile(file, fileText(KEPT, changed("a")));
+    await Deno.writeTextFile(file, fileText(KEPT, JSON.stringify(changedRule("first"))));
     await using supervisor = await Supervisor.start(network, { args: ["-c", file] });
-    await using sink = await Sink.start(network, { group: "239.2.2.2", port: 6000 });
-    await using otherSink = await Sink.start(network, { group: "239.2.3.1", port: 6000 });
-    const stream = { port: 5001, count: 10_000_000, rate: 25_000 };
-    await using source = await Process.start(gen(network, { ...stream, group: "239.1.1.1" }));
-    await using otherSource = await Process.start(gen(network, { ...stream, group: "239.1.2.1" }));
-
-    for (const rules of [others(6000), others(7000), [], others(6000)]) {
-      await Deno.writeTextFile(file, fileText(KEPT, changed(`n${rules.length}`), ...rules));
-      await supervisor.command("config", "apply", file);
-    }
-
-    for (const [one, received] of [[source, sink], [otherSource, otherSink]] as const) {
-      one.kill("SIGTERM");
-      const sent: Sent = JSON.parse((await one.end()).stdout);
-      checkComplete(await received.received(), sent);
-    }
+    await whileRelaying(network, async () => {
+      using client = await connect(supervisor.socket);
+      for (const number of NUMBERS) await client.call("rule.add", otherRule(number, 6000));
+      for (const number of NUMBERS) {
+        await client.call("rule.replace", otherRule(number, 7000));
+        if (number % 10 === 0) await client.call("rule.replace", changedRule(`round-${number}`));
+      }
+      for (const number of NUMBERS) {
+        await client.call("rule.remove", { id: ruleId(otherRule(number, 0).input) });
+      }
+    });
+    strictEqual((await supervisor.rules()).length, 2);
     await supervisor.stop();
   });
 });
