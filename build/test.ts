@@ -28,6 +28,7 @@ const STYLE: readonly Stage[] = [
   { command: ["zig", "fmt", "--check", "build.zig", "build"] },
 ];
 const NATIVE: Stage = { command: ["deno", "task", "--quiet", "native"] };
+const FUZZ: Stage = { command: ["deno", "task", "--quiet", "fuzz"], count: countOfC };
 const C_UNIT: Stage = { command: ["zig", "build", "test"], count: countOfC };
 
 /** The suites, by the names that the tasks of `deno.json` use. Only the last takes further arguments. */
@@ -35,6 +36,7 @@ const SUITES: Record<string, (args: readonly string[]) => readonly Stage[]> = {
   ok: (args) => [...STYLE, NATIVE, C_UNIT, denoTest(["--ignore=tests/e2e", "tests"], args)],
   unit: (args) => [NATIVE, C_UNIT, denoTest(["tests/unit"], args)],
   boundary: (args) => [NATIVE, denoTest(["tests/boundary"], args)],
+  fuzz: () => [FUZZ],
   e2e: (args) => [NATIVE, denoTest(["tests/e2e"], args)],
 };
 
@@ -44,7 +46,7 @@ function denoTest(files: readonly string[], args: readonly string[]): Stage {
   return { command: ["deno", "test", "--allow-all", "--no-check", ...own, ...args], count: countOfDeno };
 }
 
-/** The last line of `tests/unit/main.c`. */
+/** The last line of `tests/unit/main.c`, and of `build/fuzz.ts`. */
 function countOfC(output: string): Counts | undefined {
   const found = output.match(/^(\d+) passed, (\d+) failed, (\d+) skipped$/m);
   return found ? { passed: Number(found[1]), failed: Number(found[2]), skipped: Number(found[3]) } : undefined;

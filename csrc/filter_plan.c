@@ -70,6 +70,8 @@ static uint32_t merge(struct mcr_stretch *list, uint32_t count)
 {
 	uint32_t kept = 0;
 
+	if (count == 0)
+		return 0;
 	qsort(list, count, sizeof(*list), stretch_compare);
 	for (uint32_t i = 0; i < count; i++) {
 		struct mcr_stretch *last = kept ? &list[kept - 1] : NULL;
@@ -213,7 +215,9 @@ static int add_sources(struct planner *planner, struct mcr_port_stretch *ports, 
 		    !add_sources_of(planner, rule))
 			return 0;
 	}
-	ports->source_count = merge(plan->sources + ports->source_first, plan->source_count - ports->source_first);
+	if (plan->source_count > ports->source_first)
+		ports->source_count =
+			merge(plan->sources + ports->source_first, plan->source_count - ports->source_first);
 	plan->source_count = ports->source_first + ports->source_count;
 	*is_any = ports->source_count > 0;
 	if (*is_any && plan->sources[ports->source_first].first == family.first &&
@@ -262,12 +266,13 @@ static int add_ports_with_sources(struct planner *planner)
 static int ports_are_alike(const struct mcr_filter_plan *plan, const struct mcr_port_stretch *a,
 			   const struct mcr_port_stretch *b)
 {
-	const struct mcr_stretch *source = plan->sources + a->source_first, *other = plan->sources + b->source_first;
-
 	if (a->first != b->first || a->last != b->last || a->source_count != b->source_count)
 		return 0;
 	for (uint32_t i = 0; i < a->source_count; i++) {
-		if (source[i].first != other[i].first || source[i].last != other[i].last)
+		const struct mcr_stretch *source = &plan->sources[a->source_first + i];
+		const struct mcr_stretch *other = &plan->sources[b->source_first + i];
+
+		if (source->first != other->first || source->last != other->last)
 			return 0;
 	}
 	return 1;

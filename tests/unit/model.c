@@ -83,6 +83,23 @@ void model_packet_seal_header(uint8_t *packet)
 	write_be16(packet + 10, model_checksum(packet, header_length, 0));
 }
 
+void model_packet_seal_udp(uint8_t *packet, uint32_t length)
+{
+	const uint32_t header_length = (packet[0] & 15u) * 4;
+	uint8_t *udp = packet + header_length;
+	uint32_t udp_length;
+	uint16_t checksum;
+
+	if (header_length + UDP_HEADER_BYTES > length)
+		return;
+	udp_length = word_at(udp + 4);
+	if (udp_length < UDP_HEADER_BYTES || udp_length > length - header_length)
+		return;
+	write_be16(udp + 6, 0);
+	checksum = model_checksum(udp, udp_length, pseudo_sum(packet, udp_length));
+	write_be16(udp + 6, checksum ? checksum : 0xffff);
+}
+
 uint32_t model_packet_write(const struct model_packet *packet, uint8_t *to)
 {
 	const uint32_t header_length = 20 + packet->option_bytes;

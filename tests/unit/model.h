@@ -47,6 +47,9 @@ uint32_t model_packet_write(const struct model_packet *packet, uint8_t *to);
 /* Writes the IPv4 header checksum that is right for what the header says now. */
 void model_packet_seal_header(uint8_t *packet);
 
+/* The same for the UDP checksum, where the UDP header lies within @length bytes. */
+void model_packet_seal_udp(uint8_t *packet, uint32_t length);
+
 /* An IPv6 packet with a UDP datagram. */
 struct model_packet6 {
 	uint8_t source[16];

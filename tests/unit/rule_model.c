@@ -133,6 +133,7 @@ static void random_address(uint8_t *address, uint32_t version, uint32_t ipv4, st
 	}
 	memset(address, 0, 16);
 	address[0] = ipv4 >> 28 == 14 ? 0xff : 0x20;
+	address[1] = ipv4 >> 28 == 14 ? 0x0e : 0;
 	address[5] = (uint8_t)model_random_below(random, 3);
 	address[11] = (uint8_t)model_random_below(random, 2);
 	address[15] = (uint8_t)model_random_below(random, 5);
