@@ -104,12 +104,13 @@ function resolveGroup(text: string): number {
 
 function resolveProfile(said: Settings["profile"] = "balanced"): Profile {
   const { name = "balanced", coalesce_us, busy_poll_us, segments, realtime } = partsOf(said);
-  const profile = PROFILES[name];
+  const profile = PROFILES[name], busyPollUs = busy_poll_us ?? profile.busyPollUs;
   return {
     coalesceUs: coalesce_us ?? profile.coalesceUs,
-    busyPollUs: busy_poll_us ?? profile.busyPollUs,
+    busyPollUs,
     segments: segments ?? profile.segments,
-    priority: realtime ?? profile.priority,
+    // A worker that looks all the time would keep the kernel's own threads off its core until it is throttled.
+    priority: realtime ?? (busyPollUs > 0 ? 0 : profile.priority),
   };
 }
 

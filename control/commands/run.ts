@@ -64,7 +64,7 @@ in good order, a second one at once. It needs CAP_NET_RAW and CAP_NET_ADMIN.`,
       name: "realtime",
       value: "N",
       help:
-        `real-time priority of the workers, 1 to ${PRIORITY_MAX}, or 0 for none (latency: 1, others: 0); needs CAP_SYS_NICE`,
+        `real-time priority of the workers, 1 to ${PRIORITY_MAX}, or 0 for none (latency: 1, others and with --busy-poll-us: 0); needs CAP_SYS_NICE`,
     },
     {
       name: "config",

@@ -55,6 +55,7 @@ for (
   const [args, priority] of [
     [["--profile", "latency"], 1],
     [["--profile", "latency", "--realtime", "0"], 0],
+    [["--profile", "latency", "--busy-poll-us", "100"], 0],
     [["--realtime", "7"], 7],
     [[], 0],
   ] as const
