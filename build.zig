@@ -87,6 +87,7 @@ const test_sources: []const []const u8 = &.{
     "main.c",
     "hold_test.c",
     "input_test.c",
+    "membership_test.c",
     "model.c",
     "output_test.c",
     "packet_ring_test.c",

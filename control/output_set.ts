@@ -8,6 +8,7 @@ import type { Descriptor } from "../ffi/descriptor.ts";
 import type { NetworkInterface } from "../ffi/interfaces.ts";
 import { packSenders } from "../ffi/route_table.ts";
 import { openOutput, openRawOutput, outputSender, type OutputSocketOptions, type RawSocket } from "../ffi/sockets.ts";
+import { isMulticast, parsePrefix } from "./address.ts";
 import type { RuleOutput } from "./model.ts";
 import type { Sending } from "./sending.ts";
 import { Slots } from "./slots.ts";
@@ -43,11 +44,13 @@ export function wishFor(
   ttl: number,
   { index, addresses }: NetworkInterface,
 ): OutputWish {
-  // What goes to many places says each time where to: one socket does for all of them.
+  // What goes to many places says each time where to: one socket does for all of them. Not for groups and hosts, of
+  // which only hosts answer, and are asked for by the interface's routes.
   const isConnected = (flags & (MCR_OUTPUT_GROUP_MAP | MCR_OUTPUT_PORT_MAP)) === 0;
   const isFragmenting = oversize !== "drop";
   const own = source ?? addresses.filter((address) => address.includes(":") === group.includes(":")).join(",");
-  const to = isConnected ? `${group} ${port}` : group.includes(":") ? "IPv6" : "IPv4";
+  const range = `${group.includes(":") ? "IPv6" : "IPv4"} ${isMulticast(parsePrefix(group)!) ? "groups" : "hosts"}`;
+  const to = isConnected ? `${group} ${port}` : range;
   const key = [index, protocol, to, own, sourcePort ?? 0, ttl, trafficClass, isFragmenting, isRaw].join(" ");
   const options = {
     interfaceIndex: index,

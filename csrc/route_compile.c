@@ -17,6 +17,9 @@
 /* Those of UDP, then those of ESP; of each protocol the longest group prefix first. */
 #define SHAPES_MAX (2 * GROUP_BITS_COUNT * PORT_BITS_COUNT)
 
+/* What the header of IPv4 is shorter than that of IPv6. */
+#define IPV4_SHORTER_BYTES 20u
+
 /* All that a table is made from. */
 struct material {
 	const struct mcr_rules *counts;
@@ -79,11 +82,39 @@ static int32_t rule_check(const struct mcr_rule *rule, uint32_t index, const str
 	return 0;
 }
 
+/* The ports that a rule's outputs map its own to. */
+static int32_t mapping_check(const struct mcr_rule *rule, uint32_t index, const struct mcr_output *outputs)
+{
+	const uint32_t span = rule->port_last - rule->port_first;
+
+	for (uint32_t i = rule->output_first; i < rule->output_first + rule->output_count; i++) {
+		if ((outputs[i].flags & MCR_OUTPUT_PORT_MAP) &&
+		    (outputs[i].port > UINT16_MAX || outputs[i].port + span > UINT16_MAX))
+			return mcr_fail(EINVAL, "Cannot compile rule %u: output %u maps its ports to some beyond 65535",
+					index, i);
+	}
+	return 0;
+}
+
 static int32_t outputs_check(const struct material *material)
 {
+	for (uint32_t i = 0; i < material->counts->rule_count; i++) {
+		const int32_t error = mapping_check(&material->rules[i], i, material->outputs);
+
+		if (error < 0)
+			return error;
+	}
 	for (uint32_t i = 0; i < material->counts->output_count; i++) {
 		const struct mcr_output *output = &material->outputs[i];
+		const uint32_t header_bytes =
+			MCR_FRAME_HEADER_BYTES - (address_is_ipv4(output->group) ? IPV4_SHORTER_BYTES : 0);
 
+		if (output->group_bits > 128)
+			return mcr_fail(EINVAL, "Cannot compile output %u: its group has no prefix of %u bits", i,
+					output->group_bits);
+		if ((output->flags & MCR_OUTPUT_RAW) && output->header_bytes != header_bytes)
+			return mcr_fail(EINVAL, "Cannot compile output %u: its header has %u bytes, wanted %u", i,
+					output->header_bytes, header_bytes);
 		if ((output->socket >= MCR_OUTPUTS_MAX && output->socket != MCR_NO_SOCKET) ||
 		    output->raw_socket >= MCR_OUTPUTS_MAX || output->stats >= MCR_OUTPUTS_MAX)
 			return mcr_fail(EINVAL, "Cannot compile output %u: socket %u or slot %u is beyond its limit", i,

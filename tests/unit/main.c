@@ -12,6 +12,7 @@ void mcr_filter_tests(void);
 void mcr_frame_tests(void);
 void mcr_hold_tests(void);
 void mcr_input_tests(void);
+void mcr_membership_tests(void);
 void mcr_output_tests(void);
 void mcr_packet_ring_tests(void);
 void mcr_parse_ipv6_tests(void);
@@ -77,6 +78,7 @@ int main(void)
 	mcr_frame_tests();
 	mcr_hold_tests();
 	mcr_input_tests();
+	mcr_membership_tests();
 	mcr_output_tests();
 	mcr_packet_ring_tests();
 	mcr_parse_ipv6_tests();

@@ -286,6 +286,50 @@ static void what_is_beyond_a_limit_is_refused(void)
 	CHECK(compile(1, NULL, 0, &output, 1) == -EINVAL);
 }
 
+static int32_t compile_output(struct mcr_output output, uint32_t port_first, uint32_t port_last)
+{
+	struct mcr_rule rule = make_rule(1, 0xef010101, port_first);
+	int32_t fd;
+
+	rule.port_last = port_last;
+	rule.output_count = 1;
+	output.socket = MCR_NO_SOCKET;
+	fd = compile(1, &rule, 1, &output, 1);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
+static void output_that_no_datagram_could_leave_by_is_refused(void)
+{
+	struct mcr_output output = { .group_bits = 128 };
+
+	model_address(output.group, 0xef020202);
+	CHECK(compile_output(output, 5000, 5000) == 0);
+	output.group_bits = 129;
+	CHECK(compile_output(output, 5000, 5000) == -EINVAL);
+	output.group_bits = 128;
+	output.flags = MCR_OUTPUT_RAW;
+	output.header_bytes = 42;
+	CHECK(compile_output(output, 5000, 5000) == 0);
+	output.header_bytes = 62;
+	CHECK(compile_output(output, 5000, 5000) == -EINVAL);
+	output.group[0] = 0xff;
+	CHECK(compile_output(output, 5000, 5000) == 0);
+	output.header_bytes = 63;
+	CHECK(compile_output(output, 5000, 5000) == -EINVAL);
+	output.flags = MCR_OUTPUT_PORT_MAP;
+	output.port = 65435;
+	CHECK(compile_output(output, 5000, 5100) == 0);
+	CHECK(compile_output(output, 5000, 5101) == -EINVAL);
+	output.port = 65536;
+	CHECK(compile_output(output, 5000, 5000) == -EINVAL);
+	output.port = UINT32_MAX;
+	CHECK(compile_output(output, 5000, 5100) == -EINVAL);
+	output.port = 0;
+	CHECK(compile_output(output, 0, 65535) == 0);
+}
+
 static int32_t compile_sound(void)
 {
 	const struct mcr_rule rule = make_rule(1, 0xef010101, 5000);
@@ -376,6 +420,7 @@ void mcr_route_tests(void)
 	RUN(empty_table_routes_nothing);
 	RUN(same_key_twice_is_refused);
 	RUN(what_is_beyond_a_limit_is_refused);
+	RUN(output_that_no_datagram_could_leave_by_is_refused);
 	RUN(table_cannot_be_changed);
 	RUN(what_is_no_sealed_whole_table_is_refused);
 }
