@@ -1,6 +1,6 @@
 /**
- * Builds tests/fuzz/parse_fuzz.c with clang-19 (libFuzzer, AddressSanitizer, UndefinedBehaviorSanitizer) and runs it for
- * 5 seconds, or for as many as `MCR_FUZZ_SECONDS` says. What makes it fail is left in zig-out/fuzz/.
+ * Builds tests/fuzz/parse_fuzz.c with clang-19 (libFuzzer, AddressSanitizer, UndefinedBehaviorSanitizer) and runs it
+ * for 5 seconds, or for as many as `MCR_FUZZ_SECONDS` says. What makes it fail is left in zig-out/fuzz/.
  *
  * @module
  */

@@ -155,8 +155,73 @@ static void sources_are_kept_apart(void)
 	relay_run(refuse_the_excluded);
 }
 
+static const uint8_t ipv6_loopback[16] = { [15] = 1 };
+
+static int32_t open_ipv6_source(void)
+{
+	const struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback,
+					 .sin6_port = htons(RELAY_PORT) };
+	const int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0 ? fd : -1;
+}
+
+/* To an address of this host, which without the hold would refuse the first, so that the second could not be sent. */
+static bool relay_ipv6(void)
+{
+	struct setting setting = make_setting();
+	int32_t hold = mcr_input_hold(MCR_PROTOCOL_UDP, 0, ipv6_loopback, RELAY_PORT);
+	struct relay relay;
+
+	memcpy(setting.rule.group, ipv6_loopback, sizeof(setting.rule.group));
+	if (!CHECK(hold >= 0) || !relay_open(&relay) ||
+	    !CHECK(mcr_input_filter(relay.input, 0, &setting.rule, 1) == 1))
+		return false;
+	close(relay.source);
+	relay.source = open_ipv6_source();
+	return CHECK(relay.source >= 0) && start(&relay, &setting) && relay_send(&relay, 0, 20, 600, false) &&
+	       relay_send(&relay, 20, 3, 600, true) && relay_send(&relay, 23, 60, 600, true) &&
+	       relay_send(&relay, 83, 1, 600, false) && relay_hears(&relay, 0, 84, 600) &&
+	       relay_send(&relay, 84, 1, 60000, false) && relay_hears(&relay, 84, 1, 60000) &&
+	       CHECK(relay_stop(&relay) == 0) && relay_hears_nothing(&relay) &&
+	       CHECK(relay.stats->worker.superframes == 2 && relay.stats->rules[0].relayed == 85);
+}
+
+static void ipv6_leaves_as_ipv4_whole_superframes_too(void)
+{
+	relay_run(relay_ipv6);
+}
+
+/* Superframes that are refused count for as many datagrams as they have, behind whatever headers. */
+static bool count_refused_superframes(void)
+{
+	struct setting setting = make_setting();
+	const int32_t hold = mcr_input_hold(MCR_PROTOCOL_UDP, 0, ipv6_loopback, RELAY_PORT);
+	struct mcr_rule other;
+	struct relay relay;
+
+	memcpy(setting.rule.group, ipv6_loopback, sizeof(setting.rule.group));
+	other = setting.rule;
+	setting.rule.port_first = setting.rule.port_last = RELAY_OTHER_PORT;
+	if (!CHECK(hold >= 0) || !relay_open(&relay) || !CHECK(mcr_input_filter(relay.input, 0, &other, 1) == 1))
+		return false;
+	close(relay.source);
+	relay.source = open_ipv6_source();
+	return CHECK(relay.source >= 0) && start(&relay, &setting) && relay_send(&relay, 0, 40, 600, true) &&
+	       relay_send(&relay, 0, 7, 48, true) && relay_send(&relay, 0, 9, 1, true) &&
+	       CHECK(relay_stop(&relay) == 0) &&
+	       CHECK(relay.stats->worker.drops[MCR_DROP_NO_RULE] == 56 && relay.stats->worker.received == 56);
+}
+
+static void refused_superframes_are_counted_by_datagrams(void)
+{
+	relay_run(count_refused_superframes);
+}
+
 void mcr_worker_match_tests(void)
 {
+	RUN(ipv6_leaves_as_ipv4_whole_superframes_too);
+	RUN(refused_superframes_are_counted_by_datagrams);
 	RUN(rates_cut_a_storm);
 	RUN(own_datagrams_are_not_relayed_again);
 	RUN(sources_are_kept_apart);
