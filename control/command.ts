@@ -167,9 +167,9 @@ export function readArguments(command: Command, args: readonly string[]): Argume
   return new Arguments(positionals, values);
 }
 
-/** Whether the option's value may be left out. */
-function isOptional({ value }: Option): boolean {
-  return value?.startsWith("[") ?? false;
+/** Whether the option's value may be left out: the whole of it, as in `[SECONDS]`, not a part as in `[AREA=]LEVEL`. */
+function isOptional({ value = "" }: Option): boolean {
+  return /^\[[^\]]*\]$/.test(value);
 }
 
 function keepOption(token: Token, names: Map<string, Option>, values: Map<string, string[]>, command: Command): void {

@@ -32,6 +32,18 @@ Deno.test("readArguments() reads options by every name, in every form", () => {
   deepStrictEqual([given.has("colour"), given.one("colour"), given.all("colour")], [false, undefined, []]);
 });
 
+Deno.test("readArguments() takes a value of which a part may be left out for one that may not", () => {
+  const options = [{ name: "level", value: "[AREA=]LEVEL[,...]", help: "how much" }, {
+    name: "watch",
+    value: "[SECONDS]",
+    help: "how often",
+  }];
+  const given = readArguments({ ...COMMAND, options }, ["--level", "a=debug", "--watch", "2"]);
+  deepStrictEqual([given.one("level"), given.one("watch"), given.positionals], ["a=debug", "2", []]);
+  equal(readArguments({ ...COMMAND, options }, ["--watch"]).has("watch"), true);
+  throws(() => readArguments({ ...COMMAND, options }, ["--level"]), UsageError);
+});
+
 Deno.test("readArguments() takes what follows -- as it is", () => {
   deepStrictEqual(readArguments(COMMAND, ["--", "--colour"]).positionals, ["--colour"]);
 });
