@@ -50,7 +50,8 @@ struct mcr_worker {
 	uint64_t frames_in_pause; /* that a pause would have gathered at the rate of the last window */
 	uint64_t batch_time_us; /* when the first datagram with a limit was looked at; 0: none yet */
 	struct mcr_rate total_rate;
-	struct mcr_rate rates[MCR_RULES_MAX]; /* by the rules' slots: they outlast tables */
+	struct mcr_rate rates[MCR_RULES_MAX]; /* by the rules' slots: they outlast tables, not their rules */
+	uint64_t limited[MCR_RULES_MAX / 64]; /* slots of limited routes, a bit each; while a table is taken */
 	struct mcr_worker_input inputs[MCR_INPUTS_MAX];
 	struct mcr_egress egress;
 	struct mcr_parcel parcel;

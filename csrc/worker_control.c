@@ -140,6 +140,22 @@ static int32_t end_outputs(struct mcr_worker *worker, uint32_t first, uint32_t c
 	return error;
 }
 
+/* What has been saved up, or used up, is of a rule: where the new table limits none, the slot may be another's next. */
+static void forget_rates(struct mcr_worker *worker, const struct mcr_table *old, const struct mcr_table *table)
+{
+	const struct mcr_route *was = mcr_table_routes(old), *is = mcr_table_routes(table);
+
+	memset(worker->limited, 0, sizeof(worker->limited));
+	for (uint32_t i = 0; i < table->counts[MCR_SECTION_ROUTES]; i++) {
+		if (is[i].is_limited)
+			worker->limited[is[i].stats / 64] |= 1ull << is[i].stats % 64;
+	}
+	for (uint32_t i = 0; i < old->counts[MCR_SECTION_ROUTES]; i++) {
+		if (was[i].is_limited && !(worker->limited[was[i].stats / 64] >> was[i].stats % 64 & 1))
+			worker->rates[was[i].stats] = (struct mcr_rate){ .time_us = 0 };
+	}
+}
+
 static int32_t take_table(struct mcr_worker *worker, struct mcr_parcel *parcel)
 {
 	const struct mcr_table *table, *old = worker->table;
@@ -152,8 +168,10 @@ static int32_t take_table(struct mcr_worker *worker, struct mcr_parcel *parcel)
 	/* Between batches: nothing in flight refers to the old one. */
 	worker->table = table;
 	worker->egress.table = table;
-	if (old)
+	if (old) {
+		forget_rates(worker, old, table);
 		munmap((void *)(uintptr_t)old, old->bytes);
+	}
 	stat_set(&worker->stats->worker.generation, table->generation);
 	mcr_worker_say(worker, MCR_MESSAGE_ACKNOWLEDGE, 0);
 	return 0;

@@ -81,6 +81,50 @@ static bool refuse_a_storm_of_all_rules(void)
 	       rule_counts(&relay, 65, MCR_DROP_MAX_RATE, 35, 1000);
 }
 
+/* Has the worker take a table with the rule, or an empty one. */
+static bool replace_table(struct relay *relay, const struct setting *setting, uint32_t rule_count)
+{
+	const struct mcr_output output = { .segment_max = 65507 };
+	struct mcr_rules counts = setting->counts;
+
+	counts.rule_count = counts.output_count = rule_count;
+	close(relay->table);
+	relay->table = mcr_table_compile(2, &counts, &setting->rule, &output, NULL, NULL);
+	return CHECK(relay->table >= 0) && relay_tell(relay, MCR_MESSAGE_TABLE, &relay->table, 1) &&
+	       relay_answers(relay, MCR_MESSAGE_ACKNOWLEDGE);
+}
+
+/* Waits until the rule's slot has counted so many. */
+static bool rule_has(const struct relay *relay, uint64_t received)
+{
+	for (uint32_t i = 0; i < 5000 && __atomic_load_n(&relay->stats->rules[0].received, __ATOMIC_RELAXED) < received;
+	     i++)
+		usleep(1000);
+	return CHECK(relay->stats->rules[0].received == received);
+}
+
+static bool begin_anew_with_another_rule(void)
+{
+	struct setting setting = make_setting();
+	struct relay relay;
+
+	setting.rule.datagrams_max = 1;
+	if (!relay_open(&relay) || !start(&relay, &setting) || !relay_send(&relay, 0, 100, 100, false) ||
+	    !rule_has(&relay, 100) || !relay_hears(&relay, 0, 64, 100))
+		return false;
+	/* The same rule goes on without credit; the next one that has its slot begins with a full bucket. */
+	return replace_table(&relay, &setting, 1) && relay_send(&relay, 100, 50, 100, false) &&
+	       rule_has(&relay, 150) && replace_table(&relay, &setting, 0) && replace_table(&relay, &setting, 1) &&
+	       relay_send(&relay, 200, 100, 100, false) && rule_has(&relay, 250) &&
+	       relay_hears(&relay, 200, 64, 100) && CHECK(relay_stop(&relay) == 0) && relay_hears_nothing(&relay) &&
+	       CHECK(relay.stats->rules[0].drops[MCR_DROP_MAX_RATE] == 36 + 50 + 36);
+}
+
+static void rates_end_with_their_rules(void)
+{
+	relay_run(begin_anew_with_another_rule);
+}
+
 static void rates_cut_a_storm(void)
 {
 	relay_run(refuse_a_storm);
@@ -223,6 +267,7 @@ void mcr_worker_match_tests(void)
 	RUN(ipv6_leaves_as_ipv4_whole_superframes_too);
 	RUN(refused_superframes_are_counted_by_datagrams);
 	RUN(rates_cut_a_storm);
+	RUN(rates_end_with_their_rules);
 	RUN(own_datagrams_are_not_relayed_again);
 	RUN(sources_are_kept_apart);
 }
