@@ -8,9 +8,12 @@
 
 #include <errno.h>
 #include <linux/if_ether.h>
+#include <netinet/in.h>
 
 #define ANCILLARY(offset) ((uint32_t)SKF_AD_OFF + (offset))
 #define IPV4_FRAGMENT_MASK 0x3fffu
+/* Of a VLAN tag; the rest is its priority. */
+#define VLAN_ID_MASK 0xfffu
 #define IPV4_HEADER_BYTES_MAX 60u
 /* What a UDP header must have of its ports. */
 #define PORTS_BYTES 4u
@@ -114,6 +117,16 @@ static void emit_no_fragments(struct mcr_filter *filter)
 	emit_return(filter, 0);
 }
 
+/* Rejects what hosts and routers say of their memberships, to the group itself: ICMPv6 behind hop-by-hop options. */
+static void emit_no_memberships(struct mcr_filter *filter)
+{
+	emit(filter, BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_HOPOPTS, 0, 4);
+	emit_load(filter, BPF_B, NET(IPV6_HEADER_BYTES));
+	emit(filter, BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMPV6, 0, 1);
+	emit_return(filter, 0);
+	emit_load(filter, BPF_B, NET(6));
+}
+
 /* What an IPv6 header may announce that is neither UDP nor ESP, but may have them behind it or shows what is wrong. */
 static void emit_extensions(struct mcr_filter *filter, struct sock_filter **jump)
 {
@@ -124,6 +137,16 @@ static void emit_extensions(struct mcr_filter *filter, struct sock_filter **jump
 		emit(filter, BPF_JMP | BPF_JEQ | BPF_K, extensions[i], (uint8_t)(array_count(extensions) - i), 0);
 	emit_return(filter, 0);
 	*jump = emit(filter, BPF_JMP | BPF_JA, 0, 0, 0);
+}
+
+/* Rejects what is in a VLAN. A tag of VLAN 0 says the frame's priority, and the frame is the interface's own. */
+static void emit_no_vlan(struct mcr_filter *filter)
+{
+	emit_load(filter, BPF_W, ANCILLARY(SKF_AD_VLAN_TAG_PRESENT));
+	emit(filter, BPF_JMP | BPF_JEQ | BPF_K, 0, 4, 0);
+	emit_load(filter, BPF_W, ANCILLARY(SKF_AD_VLAN_TAG));
+	emit(filter, BPF_ALU | BPF_AND | BPF_K, VLAN_ID_MASK, 0, 0);
+	emit_require(filter, 0);
 }
 
 static int has_rules(const struct program *program, uint32_t version, uint32_t protocol)
@@ -150,7 +173,8 @@ static int32_t emit_family(const struct program *program, uint32_t version)
 	emit_load(filter, BPF_B, NET(version == 4 ? 9u : 6u));
 	esp = case_begin(filter, MCR_PROTOCOL_ESP);
 	if (version == 6 && program->wish->has_odd) {
-		emit(filter, BPF_JMP | BPF_JEQ | BPF_K, MCR_PROTOCOL_UDP, 12, 0);
+		emit(filter, BPF_JMP | BPF_JEQ | BPF_K, MCR_PROTOCOL_UDP, 17, 0);
+		emit_no_memberships(filter);
 		emit_extensions(filter, &extension);
 	} else {
 		emit_require(filter, MCR_PROTOCOL_UDP);
@@ -186,8 +210,7 @@ static int32_t emit_program(const struct program *program)
 		emit_return(filter, 0);
 		return 1;
 	}
-	emit_load(filter, BPF_W, ANCILLARY(SKF_AD_VLAN_TAG_PRESENT));
-	emit_require(filter, 0);
+	emit_no_vlan(filter);
 	emit_load(filter, BPF_W, ANCILLARY(SKF_AD_PROTOCOL));
 	if (has_ipv4 && has_ipv6)
 		ipv6 = case_begin(filter, ETH_P_IPV6);

@@ -2,7 +2,7 @@
  * filter.h - compiles rules to a classic BPF program, so that what no rule wants never reaches the ring. Pure: knows
  * no sockets.
  *
- *     untagged? -- IPv4 or IPv6? -- malformed? --------------------------> tree of groups alone
+ *     in no VLAN? -- IPv4 or IPv6? -- malformed? --------------------------> tree of groups alone
  *                                 \- extension headers? (IPv6) ----------> the same
  *                                 \- UDP? --> tree of groups -> tree of ports -> tree of sources
  *                                 \- ESP? --> tree of groups -----------------> tree of sources

@@ -373,7 +373,7 @@ MCR_API int32_t mcr_input_open(uint32_t interface, uint32_t slot_count, uint32_t
  * groups with a port of their own, 800 with the same), it widens to all ports of up to 800 stretches of groups, those
  * that lie next to each other first; no rule loses anything.
  *
- * VLAN-tagged frames never pass: they belong to the VLAN's own interface.
+ * Frames of a VLAN never pass: they belong to the VLAN's own interface. A tag of VLAN 0 is but a priority.
  *
  * Return: 1 exact, 0 widened; -ENOMEM.
  */

@@ -18,6 +18,8 @@ static uint32_t load(struct machine *machine, uint32_t offset, uint32_t size)
 		return view->protocol;
 	if (offset == (uint32_t)SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)
 		return view->is_tagged;
+	if (offset == (uint32_t)SKF_AD_OFF + SKF_AD_VLAN_TAG)
+		return view->tag;
 	if ((int32_t)offset < SKF_NET_OFF || at > view->length || size > view->length - at) {
 		machine->has_ended = true;
 		return 0;

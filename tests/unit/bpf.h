@@ -14,6 +14,7 @@ struct bpf_view {
 	uint32_t link_bytes; /* before it */
 	uint32_t protocol; /* ETH_P_* */
 	uint32_t is_tagged;
+	uint32_t tag; /* priority and VLAN */
 };
 
 /* Return: the program's verdict, or -1 for a program that the kernel would not have taken. */

@@ -70,6 +70,7 @@ static void damage(struct bpf_view *view, struct model_random *random)
 		break;
 	case 1:
 		view->is_tagged = 1;
+		view->tag = 100;
 		break;
 	case 2:
 		view->protocol = is_ipv4 ? ETH_P_IPV6 : ETH_P_IP;

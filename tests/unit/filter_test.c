@@ -98,7 +98,7 @@ static struct bpf_view make_view(const struct mcr_rule *rules, uint32_t rule_cou
 	if (what == 5)
 		view.protocol = ETH_P_IPV6;
 	if (what == 6)
-		view.is_tagged = 1;
+		view.is_tagged = view.tag = 1;
 	return view;
 }
 
@@ -241,6 +241,44 @@ static void wide_filter_closes_the_narrowest_gaps(void)
 	free(rules);
 }
 
+static void frames_with_a_priority_are_in_no_vlan(void)
+{
+	const struct mcr_rule rule = make_rule(0, 0xef010101, 5000);
+	const struct model_packet packet = { .group = 0xef010101, .port = 5000 };
+	struct bpf_view view = { .protocol = ETH_P_IP, .is_tagged = 1 };
+	struct mcr_filter *filter = malloc(sizeof(*filter));
+
+	CHECK(compile(filter, &rule, 1) == 1);
+	view.length = model_packet_write(&packet, view.bytes);
+	view.tag = 0xe000;
+	CHECK(bpf_run(filter, &view) != 0);
+	view.tag = 0xe001;
+	CHECK(bpf_run(filter, &view) == 0);
+	view.tag = 0x0800;
+	CHECK(bpf_run(filter, &view) == 0);
+	free(filter);
+}
+
+/* Queries and reports go to the group that they are about. */
+static void memberships_of_ipv6_are_no_datagrams(void)
+{
+	static const uint8_t router_alert[8] = { 58, 0, 5, 2, 0, 0, 1, 0 }, to_udp[8] = { 17, 0, 5, 2, 0, 0, 1, 0 };
+	struct mcr_rule rule = { .group = { 0xff, 0x3e, [15] = 1 }, .group_bits = 128, .protocol = MCR_PROTOCOL_UDP,
+				 .port_first = 5000, .port_last = 5000 };
+	struct model_packet6 packet = { .port = 5000, .first = 0, .extensions = router_alert, .extension_bytes = 8 };
+	struct bpf_view view = { .protocol = ETH_P_IPV6 };
+	struct mcr_filter *filter = malloc(sizeof(*filter));
+
+	CHECK(compile(filter, &rule, 1) == 1);
+	memcpy(packet.group, rule.group, sizeof(packet.group));
+	view.length = model_packet6_write(&packet, view.bytes);
+	CHECK(bpf_run(filter, &view) == 0);
+	packet.extensions = to_udp;
+	view.length = model_packet6_write(&packet, view.bytes);
+	CHECK(bpf_run(filter, &view) != 0);
+	free(filter);
+}
+
 static void many_ports_of_one_group_end_the_compiler_too(void)
 {
 	struct mcr_filter *filter = malloc(sizeof(*filter));
@@ -319,6 +357,8 @@ void mcr_filter_tests(void)
 	RUN(filter_passes_over_other_inputs_and_families);
 	RUN(too_many_groups_widen_the_filter);
 	RUN(wide_filter_closes_the_narrowest_gaps);
+	RUN(frames_with_a_priority_are_in_no_vlan);
+	RUN(memberships_of_ipv6_are_no_datagrams);
 	RUN(many_ports_of_one_group_end_the_compiler_too);
 	RUN(kernel_runs_what_was_compiled);
 }
