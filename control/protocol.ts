@@ -145,9 +145,11 @@ export function parseRequest(line: Uint8Array): Request {
   return { ...(id === undefined ? {} : { id: known }), method, params };
 }
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
 function parseJson(line: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(line));
+    return JSON.parse(UTF8.decode(line));
   } catch (error) {
     const why = error instanceof SyntaxError ? messageOf(error) : "it is not UTF-8";
     throw new RequestError(RPC.parseError, "invalid", `Cannot parse the line as JSON: ${why}`);

@@ -65,8 +65,7 @@ export function isInterfaceName(value: unknown): value is string {
   if (typeof value !== "string" || value === "." || value === "..") return false;
   // deno-lint-ignore no-control-regex
   if (!value.isWellFormed() || /[\s/:\x00-\x1f\x7f-\x9f]/.test(value)) return false;
-  const length = new TextEncoder().encode(value).length;
-  return length >= 1 && length <= 15;
+  return value !== "" && (value.length <= 5 || new TextEncoder().encode(value).length <= 15);
 }
 
 /** Whether `value` can be the name of a rule. It never looks like an id, which has colons. */
@@ -280,6 +279,7 @@ function refuseRaw(output: RuleOutput, group: Prefix, input: RuleInput, path: st
 
 /** The same output twice would send every datagram twice: always a slip of the pen. */
 function refuseRepeated(outputs: readonly RuleOutput[], path: string): void {
+  if (outputs.length === 1) return;
   const indexes = new Map<string, number>();
   for (const [index, output] of outputs.entries()) {
     const place = formatEndpoint(output), field = at(path, `outputs[${index}]`);

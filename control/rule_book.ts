@@ -91,7 +91,12 @@ export class RuleBook {
   }
 
   async #work(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#carryOut(this.#accept(this.#waiting));
+    while (this.#waiting.length > 0) {
+      const accepted = this.#accept(this.#waiting);
+      await this.#carryOut(accepted);
+      // Where many come at once, those that have arrived meanwhile are read first.
+      if (accepted.length > 1 && this.#waiting.length > 0) await new Promise((resolve) => setTimeout(resolve));
+    }
     this.#isBusy = false;
   }
 

@@ -9,7 +9,31 @@ export function writeAddress(bytes: Uint8Array, offset: number, address: string)
   if (address.includes(":")) return writeIpv6(bytes, offset, address);
   bytes.fill(0, offset, offset + 10);
   bytes.fill(0xff, offset + 10, offset + 12);
-  address.split(".").forEach((part, i) => bytes[offset + 12 + i] = Number(part));
+  const value = parseIpv4(address)!;
+  for (let i = 0; i < 4; i++) bytes[offset + 12 + i] = value >>> (24 - 8 * i);
+}
+
+/**
+ * The number that an IPv4 address in dotted form is; undefined for any other text. Character by character: of 10,000
+ * rules that are added, this reads 100,000 addresses.
+ */
+export function parseIpv4(text: string): number | undefined {
+  let value = 0, part = 0, digits = 0, dots = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit === -2) {
+      if (digits === 0 || ++dots > 3) return undefined;
+      value = value * 256 + part;
+      part = digits = 0;
+      continue;
+    }
+    // No part has a 0 before its other digits.
+    if (digit < 0 || digit > 9 || (digits > 0 && part === 0)) return undefined;
+    part = part * 10 + digit;
+    digits++;
+    if (part > 255) return undefined;
+  }
+  return dots === 3 && digits > 0 ? value * 256 + part : undefined;
 }
 
 function writeIpv6(bytes: Uint8Array, offset: number, address: string): void {
@@ -41,8 +65,8 @@ export function addressBytes(address: string): Uint8Array<ArrayBuffer> {
 
 /** The text of 16 bytes; an IPv6 address in the form of RFC 5952. */
 export function readAddress(bytes: Uint8Array): string {
-  if (bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff) {
-    return bytes.subarray(12, 16).join(".");
+  if (bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((byte) => byte === 0)) {
+    return `${bytes[12]}.${bytes[13]}.${bytes[14]}.${bytes[15]}`;
   }
   const words = Array.from({ length: 8 }, (_, i) => bytes[2 * i]! << 8 | bytes[2 * i + 1]!);
   const { at, count } = longestZeros(words);

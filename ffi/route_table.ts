@@ -60,13 +60,6 @@ export interface NumberedRule {
   readonly bitsMax: number;
 }
 
-/** An address and port that the relay sends from. */
-export interface Sender {
-  readonly address: Uint8Array;
-  /** 0: any. */
-  readonly port: number;
-}
-
 /** The arrays of `mcr.h` that rules are given in. */
 export interface PackedRules {
   readonly count: number;
@@ -79,58 +72,54 @@ export interface PackedRules {
 
 /** Writes rules as C reads them. */
 export function packRules(rules: readonly NumberedRule[]): PackedRules {
-  const parts = rules.map(packRule);
   const outputCount = rules.reduce((sum, rule) => sum + rule.outputs.length, 0);
   const sourceCount = rules.reduce((sum, rule) => sum + rule.sources.length + rule.excluded.length, 0);
-  const bytes = new Uint8Array(rules.length * abi.mcr_rule.sizeof), view = new DataView(bytes.buffer);
+  const bytes = new Uint8Array(rules.length * abi.mcr_rule.sizeof);
   const outputBytes = new Uint8Array(outputCount * abi.mcr_output.sizeof);
   const sourceBytes = new Uint8Array(sourceCount * abi.mcr_source.sizeof);
-  let output = 0, source = 0;
-  rules.forEach((rule, i) => {
-    const part = parts[i]!, at = i * abi.mcr_rule.sizeof;
-    bytes.set(part.bytes, at);
-    view.setUint32(at + abi.mcr_rule.output_first, output, true);
-    view.setUint32(at + abi.mcr_rule.source_first, source, true);
-    view.setUint32(at + abi.mcr_rule.excluded_first, source + rule.sources.length, true);
-    outputBytes.set(part.outputBytes, output * abi.mcr_output.sizeof);
-    sourceBytes.set(part.sourceBytes, source * abi.mcr_source.sizeof);
-    output += rule.outputs.length;
-    source += rule.sources.length + rule.excluded.length;
+  let outputFirst = 0, sourceFirst = 0;
+  rules.forEach((rule, index) => {
+    writeRule(bytes, index, rule, outputFirst, sourceFirst);
+    writeOutputs(outputBytes, outputFirst, rule);
+    writeSources(sourceBytes, sourceFirst, rule);
+    outputFirst += rule.outputs.length;
+    sourceFirst += rule.sources.length + rule.excluded.length;
   });
   return { count: rules.length, bytes, outputCount, outputBytes, sourceCount, sourceBytes };
 }
 
-/** A rule whose outputs and sources begin at 0. */
-export interface PackedRule {
-  readonly bytes: Uint8Array;
-  readonly outputBytes: Uint8Array;
-  readonly sourceBytes: Uint8Array;
-}
-
-/** Writes one rule. */
-export function packRule(rule: NumberedRule): PackedRule {
-  const bytes = new Uint8Array(abi.mcr_rule.sizeof), view = new DataView(bytes.buffer);
-  const put = (offset: number, value: number): void => view.setUint32(offset, value, true);
-  writeAddress(bytes, abi.mcr_rule.group, rule.group);
+/** Writes a rule as the one of this number, its outputs and its sources beginning at those. */
+export function writeRule(
+  bytes: Uint8Array,
+  index: number,
+  rule: NumberedRule,
+  outputFirst: number,
+  sourceFirst: number,
+): void {
+  const at = index * abi.mcr_rule.sizeof, view = new DataView(bytes.buffer, bytes.byteOffset);
+  const put = (offset: number, value: number): void => view.setUint32(at + offset, value, true);
+  writeAddress(bytes, at + abi.mcr_rule.group, rule.group);
   put(abi.mcr_rule.group_bits, rule.groupBits);
   put(abi.mcr_rule.protocol, rule.protocol);
   put(abi.mcr_rule.port_first, rule.portFirst);
   put(abi.mcr_rule.port_last, rule.portLast);
   put(abi.mcr_rule.input, rule.input);
   put(abi.mcr_rule.stats, rule.stats);
+  put(abi.mcr_rule.output_first, outputFirst);
   put(abi.mcr_rule.output_count, rule.outputs.length);
+  put(abi.mcr_rule.source_first, sourceFirst);
   put(abi.mcr_rule.source_count, rule.sources.length);
+  put(abi.mcr_rule.excluded_first, sourceFirst + rule.sources.length);
   put(abi.mcr_rule.excluded_count, rule.excluded.length);
-  view.setBigUint64(abi.mcr_rule.datagrams_max, BigInt(rule.datagramsMax), true);
-  view.setBigUint64(abi.mcr_rule.bits_max, BigInt(rule.bitsMax), true);
-  const sourceBytes = packSources([...rule.sources, ...rule.excluded]);
-  return { bytes, outputBytes: packOutputs(rule.outputs), sourceBytes };
+  view.setBigUint64(at + abi.mcr_rule.datagrams_max, BigInt(rule.datagramsMax), true);
+  view.setBigUint64(at + abi.mcr_rule.bits_max, BigInt(rule.bitsMax), true);
 }
 
-function packOutputs(outputs: readonly NumberedOutput[]): Uint8Array {
-  const bytes = new Uint8Array(outputs.length * abi.mcr_output.sizeof), view = new DataView(bytes.buffer);
+/** Writes a rule's outputs, the first as the one of this number. */
+export function writeOutputs(bytes: Uint8Array, first: number, { outputs }: NumberedRule): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
   outputs.forEach((output, i) => {
-    const at = i * abi.mcr_output.sizeof, { raw } = output;
+    const at = (first + i) * abi.mcr_output.sizeof, { raw } = output;
     const put = (offset: number, value: number): void => view.setUint32(at + offset, value, true);
     put(abi.mcr_output.socket, output.socket ?? abi.MCR_NO_SOCKET);
     put(abi.mcr_output.stats, output.stats);
@@ -146,21 +135,21 @@ function packOutputs(outputs: readonly NumberedOutput[]): Uint8Array {
     view.setUint8(at + abi.mcr_output.header_bytes, raw.headerBytes);
     bytes.set(raw.header, at + abi.mcr_output.header);
   });
-  return bytes;
 }
 
-function packSources(sources: readonly NumberedSource[]): Uint8Array {
-  const bytes = new Uint8Array(sources.length * abi.mcr_source.sizeof), view = new DataView(bytes.buffer);
-  sources.forEach(({ address, bits }, i) => {
-    writeAddress(bytes, i * abi.mcr_source.sizeof + abi.mcr_source.address, address);
-    view.setUint32(i * abi.mcr_source.sizeof + abi.mcr_source.bits, bits, true);
+/** Writes a rule's sources, those excluded behind the others, the first as the one of this number. */
+export function writeSources(bytes: Uint8Array, first: number, { sources, excluded }: NumberedRule): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  [...sources, ...excluded].forEach(({ address, bits }, i) => {
+    const at = (first + i) * abi.mcr_source.sizeof;
+    writeAddress(bytes, at + abi.mcr_source.address, address);
+    view.setUint32(at + abi.mcr_source.bits, bits, true);
   });
-  return bytes;
 }
 
 /** What a table says beside its rules. */
 export interface TableOptions {
-  /** From where the relay itself sends, by `packSenders()`: what comes from there has come in a loop. */
+  /** From where the relay itself sends, each as `outputSender()` says it, one behind the other: what comes from there has come in a loop. */
   readonly senders: Uint8Array<ArrayBuffer>;
   /** Of all rules together, a second; 0 without limit. */
   readonly datagramsMax: number;
@@ -184,14 +173,4 @@ export function compileTable(generation: number, rules: PackedRules, options: Ta
   return new Descriptor(check(
     native.mcr_table_compile(BigInt(generation), counts, bytes, outputBytes, sourceBytes, senders),
   ));
-}
-
-/** Writes senders as C reads them. */
-export function packSenders(senders: readonly Sender[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(senders.length * abi.mcr_sender.sizeof), view = new DataView(bytes.buffer);
-  senders.forEach(({ address, port }, i) => {
-    bytes.set(address, i * abi.mcr_sender.sizeof + abi.mcr_sender.address);
-    view.setUint32(i * abi.mcr_sender.sizeof + abi.mcr_sender.port, port, true);
-  });
-  return bytes;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import * as abi from "./abi.ts";
-import { type NumberedRule, type PackedRules, packRule } from "./route_table.ts";
+import { type NumberedRule, type PackedRules, writeOutputs, writeRule, writeSources } from "./route_table.ts";
 
 /** Unused entries that are not worth moving the others. */
 const WASTE_MAX = 4096;
@@ -39,15 +39,13 @@ class Rows {
     return this.#freeCount > WASTE_MAX && this.#freeCount > this.#count / 2;
   }
 
-  /** Puts entries in a row; returns the number of the first. */
-  put(entries: Uint8Array): number {
-    const length = entries.length / this.#entryBytes;
+  /** Takes a row of entries, all 0; returns the number of the first. */
+  take(length: number): number {
     if (length === 0) return 0;
-    const first = this.#free.get(length)?.pop() ?? this.#grow(length);
-    if (first < this.#count) this.#freeCount -= length;
-    this.#count = Math.max(this.#count, first + length);
-    this.#bytes.set(entries, first * this.#entryBytes);
-    return first;
+    const free = this.#free.get(length)?.pop();
+    if (free === undefined) return this.#grow(length);
+    this.#freeCount -= length;
+    return free;
   }
 
   /** Gives a row back. */
@@ -62,6 +60,7 @@ class Rows {
 
   #grow(length: number): number {
     const first = this.#count, bytes = (first + length) * this.#entryBytes;
+    this.#count += length;
     if (bytes > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(bytes, 2 * this.#bytes.length));
       grown.set(this.#bytes);
@@ -101,15 +100,13 @@ export class RuleArena {
 
   /** Adds a rule, which must not be there. */
   add(rule: NumberedRule): void {
-    const { bytes, outputBytes, sourceBytes } = packRule(rule);
-    const outputFirst = this.#outputs.put(outputBytes), sourceFirst = this.#sources.put(sourceBytes);
     const index = this.#order.length;
-    if (index < this.#rules.count) this.#rules.bytes.set(bytes, index * abi.mcr_rule.sizeof);
-    else this.#rules.put(bytes);
-    const view = new DataView(this.#rules.bytes.buffer, index * abi.mcr_rule.sizeof);
-    view.setUint32(abi.mcr_rule.output_first, outputFirst, true);
-    view.setUint32(abi.mcr_rule.source_first, sourceFirst, true);
-    view.setUint32(abi.mcr_rule.excluded_first, sourceFirst + rule.sources.length, true);
+    const outputFirst = this.#outputs.take(rule.outputs.length);
+    const sourceFirst = this.#sources.take(rule.sources.length + rule.excluded.length);
+    if (index === this.#rules.count) this.#rules.take(1);
+    writeRule(this.#rules.bytes, index, rule, outputFirst, sourceFirst);
+    writeOutputs(this.#outputs.bytes, outputFirst, rule);
+    writeSources(this.#sources.bytes, sourceFirst, rule);
     this.#order.push(rule);
     this.#places.set(rule, { index, outputFirst, sourceFirst });
   }
