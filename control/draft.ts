@@ -23,7 +23,7 @@ export interface Supplies {
   /** Interfaces that can be used, by name. */
   readonly interfaces: ReadonlyMap<string, NetworkInterface>;
   /** Time to live of outputs that name none. */
-  readonly ttl: number;
+  readonly ttl: number | "decrement";
 }
 
 /** Steps, and what was opened for them: closed again when the draft is disposed before it was kept. */
@@ -59,7 +59,7 @@ export class Draft implements Disposable {
   #place(rule: Rule, before: Placed | undefined): Placed {
     const input = this.#input(rule.input.interface);
     const outputs = rule.outputs.map((output) => this.#output(output, rule));
-    return placeRule(rule, this.#slots(rule, before), input, outputs);
+    return placeRule(rule, this.#slots(rule, before), input, outputs, this.#supplies.ttl);
   }
 
   #slots(rule: Rule, before: Placed | undefined): RuleSlots {
@@ -87,8 +87,7 @@ export class Draft implements Disposable {
   #output(output: RuleOutput, { input }: Rule): PlacedOutput | undefined {
     const { interfaces, outputs, ttl } = this.#supplies, via = interfaces.get(output.interface);
     if (via === undefined || this.#unready.has(output.interface)) return undefined;
-    const sending = sendingOf(output, input);
-    const wish = wishFor(output, sending, typeof output.ttl === "number" ? output.ttl : ttl, via);
+    const sending = sendingOf(output, input, ttl), wish = wishFor(output, sending, via);
     const known = outputs.get(wish.key), socket = known ?? unlessNotReady(() => outputs.open(wish));
     if (socket === undefined) return undefined;
     if (known === undefined) {

@@ -39,17 +39,15 @@ export interface OutputSocket {
 /** The socket that an output needs on an interface. */
 export function wishFor(
   { source, source_port: sourcePort, oversize, raw: isRaw = false }: RuleOutput,
-  { protocol, flags, group, port, trafficClass }: Sending,
-  ttl: number,
+  { protocol, flags, group, port, ttl, trafficClass }: Sending,
   { index, addresses }: NetworkInterface,
 ): OutputWish {
   // What goes to many places says each time where to: one socket does for all of them. Not for groups and hosts, of
   // which only hosts answer, and are asked for by the interface's routes.
   const isConnected = (flags & (MCR_OUTPUT_GROUP_MAP | MCR_OUTPUT_PORT_MAP)) === 0;
   const isFragmenting = oversize !== "drop";
-  const own = source ?? addresses.filter((address) => address.includes(":") === group.includes(":")).join(",");
-  const range = `${group.includes(":") ? "IPv6" : "IPv4"} ${isMulticast(parsePrefix(group)!) ? "groups" : "hosts"}`;
-  const to = isConnected ? `${group} ${port}` : range;
+  const own = source ?? ownAddresses(group, addresses);
+  const to = isConnected ? `${group} ${port}` : kindOf(group);
   const key = [index, protocol, to, own, sourcePort ?? 0, ttl, trafficClass, isFragmenting, isRaw].join(" ");
   const options = {
     interfaceIndex: index,
@@ -65,6 +63,19 @@ export function wishFor(
     sendBufferBytes: SEND_BUFFER_BYTES,
   };
   return { options, isRaw, key };
+}
+
+/** What the kernel chooses the source from: the first address of IPv4, and of IPv6 the one nearest to the destination. */
+function ownAddresses(group: string, addresses: readonly string[]): string {
+  const isIpv6 = group.includes(":");
+  const own = addresses.filter((address) => address.includes(":") === isIpv6);
+  return isIpv6 ? own.join(",") : own[0] ?? "-";
+}
+
+/** What the destinations of a range have in common, as far as a socket minds. */
+function kindOf(group: string): string {
+  const prefix = parsePrefix(group)!;
+  return `IPv${prefix.family} ${isMulticast(prefix) ? "groups" : "hosts"}`;
 }
 
 /** The descriptors of outputs, by index. */

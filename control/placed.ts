@@ -45,13 +45,14 @@ export function placeRule(
   slots: RuleSlots,
   input: Input | undefined,
   outputs: readonly (PlacedOutput | undefined)[],
+  unsetTtl: number | "decrement" = 1,
 ): Placed {
   const missing = [
     ...(input === undefined ? [rule.input.interface] : []),
     ...rule.outputs.filter((_, i) => outputs[i] === undefined).map((output) => output.interface),
   ];
   const state = missing.length === 0 ? "active" : "pending";
-  const numbered = input && numberRule(rule, slots, input, outputs);
+  const numbered = input && numberRule(rule, slots, input, outputs, unsetTtl);
   return { rule, slots, input, outputs, numbered, state, waiting_for: [...new Set(missing)] };
 }
 
@@ -60,6 +61,7 @@ function numberRule(
   slots: RuleSlots,
   input: Input,
   outputs: readonly (PlacedOutput | undefined)[],
+  unsetTtl: number | "decrement",
 ): NumberedRule {
   const { address, bits } = parsePrefix(from.group)!;
   const ports = from.protocol === "esp" ? { first: 0, last: 0 } : portRange(from.port);
@@ -75,7 +77,7 @@ function numberRule(
     bitsMax: maxRate?.bits ?? 0,
     input: input.index,
     stats: slots.rule,
-    outputs: to.map((output, i) => numberOutput(sendingOf(output, from), slots.outputs[i]!, outputs[i])),
+    outputs: to.map((output, i) => numberOutput(sendingOf(output, from, unsetTtl), slots.outputs[i]!, outputs[i])),
   };
 }
 

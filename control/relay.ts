@@ -8,6 +8,7 @@ import { NativeError } from "../ffi/error.ts";
 import { InterfaceWatch, listInterfaces } from "../ffi/interfaces.ts";
 import type { NetworkInterface } from "../ffi/interfaces.ts";
 import { Poller } from "../ffi/poller.ts";
+import { NO_LIMITS, type TableOptions } from "../ffi/route_table.ts";
 import { RuleArena } from "../ffi/rule_arena.ts";
 import {
   availableCores,
@@ -18,7 +19,6 @@ import {
   raiseFilesLimit,
 } from "../ffi/system.ts";
 import { AbsorberSet } from "./absorber_set.ts";
-import { isMulticast, parsePrefix } from "./address.ts";
 import { adviceFor, adviceOn, Counters } from "./counters.ts";
 import { Draft, type Supplies } from "./draft.ts";
 import type { Engine, RuleChange, RulePlacement } from "./engine.ts";
@@ -29,7 +29,7 @@ import { InputSet } from "./input_set.ts";
 import type { Input } from "./input_set.ts";
 import type { Logs } from "./log.ts";
 import { groupCount, MembershipSet, membershipsOf, RANGE_GROUPS_MAX } from "./membership_set.ts";
-import type { Drops, InterfaceStatus, Rule, RuleInput, RuleOutput, Stats, WorkerStatus } from "./model.ts";
+import type { Drops, InterfaceStatus, RateLimit, Rule, Stats, WorkerStatus } from "./model.ts";
 import { interfaceNews, labelOf } from "./news.ts";
 import { OffloadSet } from "./offload_set.ts";
 import { descriptorsOf, OutputSet } from "./output_set.ts";
@@ -54,7 +54,11 @@ export interface RelayOptions {
   /** Whether the host's own copies are to be dropped early, by sockets of ours. */
   readonly absorb: boolean;
   /** Time to live of what outputs send that name none. */
-  readonly ttl: number;
+  readonly ttl: number | "decrement";
+  /** The most that is relayed by all rules together, in each worker. */
+  readonly maxRate?: RateLimit;
+  /** What becomes of datagrams that come from where the relay itself sends from. */
+  readonly ownSource: "drop" | "relay";
   /** How the workers trade latency against work. */
   readonly profile: Profile;
   /** Told what happens beside requests: workers that end, interfaces that come. */
@@ -134,7 +138,6 @@ export class Relay implements Engine {
 
   apply(changes: readonly RuleChange[]): Promise<void> {
     return this.#inOrder(() => {
-      for (const { after } of changes) after && refuseUnready(after);
       this.#requirePrivilege(changes);
       return this.#change(changes);
     });
@@ -281,6 +284,7 @@ export class Relay implements Engine {
       inputs: new Map(draft.inputs.map(({ index, sockets }) => [index, sockets])),
       outputs: descriptorsOf(draft.outputs),
       rules: this.#arena.packed,
+      limits: this.#limits(),
     });
     draft.keep();
     this.#adopt(steps);
@@ -289,6 +293,12 @@ export class Relay implements Engine {
     this.#leave(steps);
     this.#retire(steps);
     for (const step of steps) this.#tell(step);
+  }
+
+  #limits(): TableOptions {
+    const { ownSource, maxRate } = this.#options;
+    const senders = ownSource === "drop" ? this.#outputs.senders : NO_LIMITS.senders;
+    return { senders, datagramsMax: maxRate?.datagrams ?? 0, bitsMax: maxRate?.bits ?? 0 };
   }
 
   /** Takes an entry out of what the workers are told; in again when the draft is given up. */
@@ -419,22 +429,6 @@ export class Relay implements Engine {
     this.#outputs[Symbol.dispose]();
     await this.#poller[Symbol.asyncDispose]();
     this.#watch[Symbol.dispose]();
-  }
-}
-
-/** What the workers cannot do yet is refused, not passed over. */
-function refuseUnready({ input, outputs, max_rate: maxRate }: Rule): void {
-  const isPlain = (group: string): boolean => group.includes(".") && isMulticast(parsePrefix(group)!);
-  const isExact = ({ group, port }: RuleInput | RuleOutput): boolean =>
-    isPlain(group) && !group.includes("/") && typeof port === "number" && port > 0;
-  const isReady = maxRate === undefined && isExact(input) && input.sources === undefined &&
-    input.exclude_sources === undefined &&
-    outputs.every((output) =>
-      isExact(output) && typeof output.ttl !== "string" && output.oversize === undefined &&
-      [output.dscp, output.ecn, output.source, output.source_port].every((option) => option === undefined)
-    );
-  if (!isReady) {
-    throw new RangeError("this version relays from one IPv4 group and port to others, with no options but ttl and raw");
   }
 }
 

@@ -264,16 +264,12 @@ function refuseWidths(output: RuleOutput, group: Prefix, input: RuleInput, path:
   }
 }
 
-/** The header of a frame is written once, beforehand: all of it must be the same for all datagrams. */
+/** The addresses and ports of a frame are written once, beforehand: all datagrams must have the same. */
 function refuseRaw(output: RuleOutput, group: Prefix, input: RuleInput, path: string): void {
   if (!isMulticast(group)) refuse(`${path}.raw`, true, `false with ${output.group}: frames are sent to groups only`);
   const isKept = output.port === 0 && portCount(input.port) > 1;
   if (group.bits !== ADDRESS_BITS || typeof output.port === "string" || isKept) {
     refuse(`${path}.raw`, true, "false with a range: frames are sent to one group and port");
-  }
-  for (const key of ["ttl", "dscp", "ecn"] as const) {
-    const value = output[key];
-    if (typeof value === "string") refuse(`${path}.raw`, true, `false with ${key} "${value}": frames are all alike`);
   }
 }
 

@@ -16,9 +16,12 @@ import {
 import { UsageError } from "./error.ts";
 import { isLogFormat, LOG_FORMATS, type LogFormat } from "./log.ts";
 import { type LogLevels, parseLogLevels } from "./log_level.ts";
+import { EXPECTED_RATE, parseRate } from "./max_rate.ts";
+import type { RateLimit } from "./model.ts";
 import { parseCores, parseWhole } from "./number.ts";
 import { isProfileName, PAUSE_US_MAX, PRIORITY_MAX, type Profile, PROFILES, SEGMENTS_MAX } from "./profile.ts";
 import { EXPECTED, isInterfaceName } from "./rule.ts";
+import { parseOutputOption } from "./rule_word.ts";
 import { EXPECTED_ACCESS, parseSocketGroup, parseSocketMode, type SocketAccess } from "./socket_access.ts";
 
 /** How a relay is run. */
@@ -27,7 +30,9 @@ export interface RunOptions {
   readonly workers: number;
   readonly cores?: readonly number[];
   readonly ringSlots: number;
-  readonly ttl: number;
+  readonly ttl: number | "decrement";
+  readonly maxRate?: RateLimit;
+  readonly ownSource: "drop" | "relay";
   readonly profile: Profile;
   readonly receiveOffload: readonly string[];
   readonly absorb: boolean;
@@ -46,7 +51,9 @@ export function readSettings(given: Arguments): Settings {
     workers: workers === "auto" ? "auto" : readWhole(given, "workers", 1, WORKERS_MAX, EXPECTED_CONFIG.workers),
     cores: text("cores", (value) => parseCores(value) !== undefined, EXPECTED_CONFIG.cores),
     profile: readProfile(given),
-    ttl: readWhole(given, "ttl", 1, 255, EXPECTED.ttl),
+    ttl: readTtl(given),
+    max_rate: readMaxRate(given),
+    own_source: readOwnSource(given),
     ring_slots: readRingSlots(given),
     interfaces: readInterfaces(given, "receive-offload"),
     absorb: readSwitch(given, "absorb"),
@@ -77,7 +84,9 @@ export function resolveOptions(settings: Settings): RunOptions {
     workers: workers === "auto" ? cores?.length ?? 0 : workers,
     ...(cores === undefined ? {} : { cores }),
     ringSlots: settings.ring_slots ?? RING_SLOTS.unset,
-    ttl: settings.ttl as number | undefined ?? 1,
+    ttl: settings.ttl ?? 1,
+    ...(settings.max_rate === undefined ? {} : { maxRate: settings.max_rate }),
+    ownSource: settings.own_source ?? "drop",
     profile: resolveProfile(profile),
     receiveOffload: Object.entries(interfaces).filter(([, { receive_offload }]) => receive_offload).map(([name]) =>
       name
@@ -133,6 +142,22 @@ function readProfile(given: Arguments): ProfileConfig | undefined {
     realtime: readWhole(given, "realtime", 0, PRIORITY_MAX, EXPECTED_CONFIG.realtime),
   });
   return Object.keys(profile).length === 0 ? undefined : profile;
+}
+
+function readTtl(given: Arguments): Settings["ttl"] {
+  const text = given.one("ttl");
+  return text === undefined ? undefined : parseOutputOption("ttl", text, (expected) => refuse("ttl", text, expected));
+}
+
+function readMaxRate(given: Arguments): Settings["max_rate"] {
+  const text = given.one("max-rate");
+  return text === undefined ? undefined : parseRate(text) ?? refuse("max-rate", text, EXPECTED_RATE);
+}
+
+function readOwnSource(given: Arguments): Settings["own_source"] {
+  const text = given.one("own-source");
+  if (text === undefined || text === "drop" || text === "relay") return text;
+  refuse("own-source", text, "drop or relay");
 }
 
 function readLog(given: Arguments): Settings["log"] {

@@ -29,17 +29,20 @@ export interface Sending {
   readonly group: string;
   readonly groupBits: number;
   readonly port: number;
+  /** What leaves has it, unless it takes it from the datagram. */
+  readonly ttl: number;
   /** DSCP and ECN as one byte. */
   readonly trafficClass: number;
 }
 
-/** Works out how an output sends what an input takes. */
-export function sendingOf(output: RuleOutput, input: RuleInput): Sending {
+/** Works out how an output sends what an input takes; `unsetTtl` is the time to live where it names none. */
+export function sendingOf(output: RuleOutput, input: RuleInput, unsetTtl: number | "decrement"): Sending {
   const { address, bits } = parsePrefix(output.group)!;
   const isEsp = input.protocol === "esp";
   const { first } = portRange(output.port === 0 ? input.port : output.port);
   const isPortMapped = !isEsp && (output.port === 0 ? portCount(input.port) : portCount(output.port)) > 1;
-  const flags = (output.ttl === "decrement" ? MCR_OUTPUT_TTL_DECREMENT : 0) |
+  const ttl = output.ttl ?? unsetTtl;
+  const flags = (ttl === "decrement" ? MCR_OUTPUT_TTL_DECREMENT : 0) |
     (output.dscp === "copy" ? MCR_OUTPUT_DSCP_COPY : 0) |
     (output.ecn === "copy" ? MCR_OUTPUT_ECN_COPY : 0) |
     (bits === ADDRESS_BITS ? 0 : MCR_OUTPUT_GROUP_MAP) |
@@ -52,6 +55,7 @@ export function sendingOf(output: RuleOutput, input: RuleInput): Sending {
     group: address,
     groupBits: bits,
     port: first,
+    ttl: typeof ttl === "number" ? ttl : 1,
     trafficClass: fixed(output.dscp) << 2 | fixed(output.ecn),
   };
 }

@@ -7,7 +7,7 @@ import type { Descriptor } from "../ffi/descriptor.ts";
 import type { Poller } from "../ffi/poller.ts";
 import type { InputSocket } from "../ffi/sockets.ts";
 import { compileTable, packRules } from "../ffi/route_table.ts";
-import type { PackedRules } from "../ffi/route_table.ts";
+import type { PackedRules, TableOptions } from "../ffi/route_table.ts";
 import type { EventHub } from "./event_hub.ts";
 import type { Log } from "./log.ts";
 import type { Profile } from "./profile.ts";
@@ -39,6 +39,7 @@ export interface Delivery {
   readonly inputs: ReadonlyMap<number, InputSockets>;
   readonly outputs: ReadonlyMap<number, Descriptor>;
   readonly rules: PackedRules;
+  readonly limits: TableOptions;
 }
 
 /** What a change no longer needs, by index. */
@@ -101,8 +102,8 @@ export class WorkerPool implements AsyncDisposable {
   }
 
   /** Hands a change over; resolves when every worker that runs forwards by it. Throws before anything has changed. */
-  async deliver({ inputs, outputs, rules }: Delivery): Promise<void> {
-    const table = compileTable(this.#generation + 1, rules);
+  async deliver({ inputs, outputs, rules, limits }: Delivery): Promise<void> {
+    const table = compileTable(this.#generation + 1, rules, limits);
     this.#table[Symbol.dispose]();
     this.#table = table;
     this.#generation++;

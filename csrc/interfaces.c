@@ -50,10 +50,16 @@ static void add_address(struct mcr_interface *interface, const struct sockaddr *
 {
 	uint8_t *to = interface->addresses[interface->address_count];
 
-	if (interface->address_count == MCR_INTERFACE_ADDRESSES_MAX || !address || address->sa_family != AF_INET)
+	if (interface->address_count == MCR_INTERFACE_ADDRESSES_MAX || !address)
 		return;
-	to[10] = to[11] = 0xff;
-	memcpy(to + 12, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+	if (address->sa_family == AF_INET) {
+		to[10] = to[11] = 0xff;
+		memcpy(to + 12, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+	} else if (address->sa_family == AF_INET6) {
+		memcpy(to, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
+	} else {
+		return;
+	}
 	interface->address_count++;
 }
 
@@ -86,7 +92,7 @@ int32_t mcr_interfaces_list(struct mcr_interface *interfaces, uint32_t capacity)
 int32_t mcr_interfaces_watch(void)
 {
 	const struct sockaddr_nl address = { .nl_family = AF_NETLINK,
-					     .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR };
+					     .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
 	const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	int32_t error;
 

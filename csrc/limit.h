@@ -31,7 +31,8 @@
 #define MCR_RULE_SOURCES_MAX 256u
 /* Ethernet, IPv6 and UDP header of a datagram that is sent as a frame; with IPv4 it is 20 shorter. */
 #define MCR_FRAME_HEADER_BYTES 62u
-#define MCR_INTERFACE_ADDRESSES_MAX 4u
+/* Of one interface, those of IPv4 first. */
+#define MCR_INTERFACE_ADDRESSES_MAX 16u
 #define MCR_INTERFACE_NAME_BYTES 16u
 
 #endif

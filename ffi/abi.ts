@@ -65,7 +65,7 @@ export const MCR_LATENCY_STEPS = 4;
 export const MCR_SOURCES_MAX = 65536;
 export const MCR_RULE_SOURCES_MAX = 256;
 export const MCR_FRAME_HEADER_BYTES = 62;
-export const MCR_INTERFACE_ADDRESSES_MAX = 4;
+export const MCR_INTERFACE_ADDRESSES_MAX = 16;
 export const MCR_INTERFACE_NAME_BYTES = 16;
 export const MCR_ABI_VERSION = 2;
 export const MCR_VERSION = "0.1.0";
@@ -249,7 +249,7 @@ export const mcr_message = {
 } as const;
 
 export const mcr_interface = {
-  sizeof: 96,
+  sizeof: 288,
   index: 0,
   mtu: 4,
   flags: 8,
@@ -258,7 +258,7 @@ export const mcr_interface = {
   name_count: 16,
   name_stride: 1,
   addresses: 32,
-  addresses_count: 4,
+  addresses_count: 16,
   addresses_stride: 16,
 } as const;
 

@@ -16,7 +16,7 @@ export interface NetworkInterface {
   readonly index: number;
   readonly mtu: number;
   readonly up: boolean;
-  /** IPv4, dotted. */
+  /** Those of IPv4 first. */
   readonly addresses: readonly string[];
 }
 

@@ -19,6 +19,7 @@ import { gen, sink } from "./native.ts";
 import { ping } from "./ping.ts";
 import { remove } from "./remove.ts";
 import { run } from "./run.ts";
+import { show } from "./show.ts";
 import { stats } from "./stats.ts";
 import { top } from "./top.ts";
 import { version } from "./version.ts";
@@ -29,6 +30,7 @@ const OTHERS: readonly Command[] = [
   add,
   remove,
   list,
+  show,
   stats,
   top,
   workers,

@@ -27,7 +27,7 @@ interface Started {
 export const run: Command = {
   name: "run",
   usage:
-    "mcr run [-c FILE] [--workers N|auto] [--cores LIST] [--profile NAME] [--ttl N] [--ring-slots N] [--receive-offload IFACE[,...]] [--absorb on|off] [--state FILE] [--socket-mode MODE] [--socket-group GROUP] [--log-format text|json] [--log-level [AREA=]LEVEL[,...]] [--socket PATH]",
+    "mcr run [-c FILE] [--workers N|auto] [--cores LIST] [--profile NAME] [--ttl N|decrement] [--max-rate RATE] [--own-source drop|relay] [--ring-slots N] [--receive-offload IFACE[,...]] [--absorb on|off] [--state FILE] [--socket-mode MODE] [--socket-group GROUP] [--log-format text|json] [--log-level [AREA=]LEVEL[,...]] [--socket PATH]",
   summary: "Run the relay: the supervisor and its workers",
   details: `Stays in the foreground and logs to standard error. It takes commands as soon
 as it has printed "mcr: ready on PATH, N worker(s)". SIGTERM or SIGINT ends it
@@ -73,7 +73,21 @@ in good order, a second one at once. It needs CAP_NET_RAW and CAP_NET_ADMIN.`,
       help: `configuration file (default: ${SYSTEM_CONFIG} if there is one); options count more than what it says`,
     },
     { name: "state", value: "FILE", help: "where rules that are added at run time survive a restart" },
-    { name: "ttl", value: "N", help: "IP time to live where a rule names none, 1 to 255 (default: 1)" },
+    {
+      name: "ttl",
+      value: "N|decrement",
+      help: "IP time to live where a rule names none, 1 to 255, or the datagram's less one (default: 1)",
+    },
+    {
+      name: "max-rate",
+      value: "RATE",
+      help: "the most that is relayed by all rules, in each worker: 50000pps, 100Mbps, or both",
+    },
+    {
+      name: "own-source",
+      value: "drop|relay",
+      help: "what becomes of datagrams that come back from the relay's own outputs (default: drop)",
+    },
     {
       name: "ring-slots",
       value: "N",

@@ -28,8 +28,11 @@ also the rates over 1 s and 60 s.`,
   format: (stats, width) => formatStats(stats, width),
 });
 
+/** Counters of some rules, and of all workers where they are of all rules. */
+export type ShownStats = Pick<Stats, "rules" | "advice"> & { readonly totals?: Stats["totals"] };
+
 /** The counters as a table, and below it every drop reason that has occurred, with its advice. */
-export function formatStats(stats: Stats, width = Infinity, nowMs = Date.now()): string {
+export function formatStats(stats: ShownStats, width = Infinity, nowMs = Date.now()): string {
   const exact = formatCounters(stats, String, width, nowMs);
   const table = fitsInto(exact, width) ? exact : formatCounters(stats, formatShort, width, nowMs);
   const { totals, rules, advice } = stats;
@@ -38,7 +41,7 @@ export function formatStats(stats: Stats, width = Infinity, nowMs = Date.now()):
       ...dropLines(rule.id, rule.drops),
       ...rule.outputs.flatMap(({ output, drops }) => dropLines(`${rule.id} -> ${formatEndpoint(output)}`, drops)),
     ]),
-    ...dropLines("total", totals.drops),
+    ...(totals === undefined ? [] : dropLines("total", totals.drops)),
   ];
   if (reasons.length === 0) return table;
   const help = Object.entries(advice).map(([reason, text]) => `${reason}: ${text}`);
@@ -47,7 +50,7 @@ export function formatStats(stats: Stats, width = Infinity, nowMs = Date.now()):
 }
 
 function formatCounters(
-  { totals, rules }: Stats,
+  { totals, rules }: ShownStats,
   formatCount: (count: number) => string,
   width: number,
   nowMs: number,
@@ -70,8 +73,9 @@ function formatCounters(
     const times = latency === undefined ? ["-", "-"] : [latency.p50_us, latency.p99_us].map(formatMicroseconds);
     return [[title, ...counts(received, relayed, drops, rates), ...times, age(last)], ...rule.outputs.map(outputRow)];
   };
-  const total = ["total", ...counts(totals.received, totals.relayed, totals.drops, totals.rates)];
-  return formatTable(columns, [...rules.flatMap(ruleRows), total], width);
+  const { received = 0, relayed = 0, drops = {}, rates } = totals ?? {};
+  const total = rates === undefined ? [] : [["total", ...counts(received, relayed, drops, rates)]];
+  return formatTable(columns, [...rules.flatMap(ruleRows), ...total], width);
 }
 
 function dropLines(where: string, drops: Drops): string[] {

@@ -229,6 +229,36 @@ Deno.test("mcr add takes everything that a rule can say", async () => {
   });
 });
 
+Deno.test("mcr show tells all that a rule says, and its counters", async () => {
+  await using supervisor = await TestSupervisor.start();
+  const at = ["--socket", supervisor.path];
+  supervisor.engine.missing.add("eth9");
+  const sources = ["--source", "10.2.0.0/16,10.1.1.1", "--exclude-source", "10.2.9.9", "--name", "camera"];
+  const limits = ["--max-rate", "50kpps", "--exclusive", "--allow-loop"];
+  await mcr("add", ...RULE, ...sources, ...limits, "--out", "239.2.2.2:6000:eth9", "--ttl", "9", ...at);
+  const id = `10.1.1.1,10.2.0.0/16,!10.2.9.9@${ID}`;
+  const { output } = await mcr("show", "camera", ...at);
+  equal(
+    output.slice(0, output.indexOf("\n\n") + 1),
+    `rule     ${id}
+name     camera
+state    pending, waiting for eth9
+input    eth0 239.1.1.1:5001, exclusive
+sources  10.1.1.1, 10.2.0.0/16
+but not  10.2.9.9
+at most  50kpps in each worker
+loops    allowed
+outputs  239.2.2.2:6000:eth9/ttl=9
+`,
+  );
+  match(output, /^ +-> 239\.2\.2\.2:6000:eth9 +10 +9 +1 /m);
+  equal(output.includes("total"), false);
+  const json = JSON.parse((await mcr("show", id, "-j", ...at)).output);
+  deepStrictEqual([json.id, json.name, json.counters.received], [id, "camera", 10]);
+  match((await mcr("show", ...at)).messages, /Cannot show a rule without its id or name: expected mcr show ID\|NAME/);
+  equal((await mcr("show", "other", ...at)).status, 1);
+});
+
 Deno.test("mcr add takes ESP without a port", async () => {
   await using supervisor = await TestSupervisor.start();
   const rule = ["--in", "eth0", "--group", "239.1.1.1", "--protocol", "esp", "--out", "239.2.2.2:0:eth1"];
@@ -360,6 +390,16 @@ Deno.test("formatInterfaces() puts each address into a line of its own", () => {
   const one = { name: "eth0", index: 2, mtu: 1500, up: true, addresses: ["10.0.0.1", "10.0.0.2"] };
   const lines = ["INTERFACE  INDEX   MTU  STATE  ADDRESSES", "eth0           2  1500  up     10.0.0.1"];
   equal(formatInterfaces([one]), [...lines, `${" ".repeat(31)}10.0.0.2`, ""].join("\n"));
+});
+
+Deno.test("formatInterfaces() lists some of the groups that are joined, and counts the others", () => {
+  const joined = Array.from({ length: 10 }, (_, i) => `239.1.1.${i}`);
+  const lines = formatInterfaces([{ name: "eth0", index: 2, mtu: 1500, up: true, addresses: [], joined }]).split("\n");
+  deepStrictEqual(lines.slice(1).map((line) => line.slice(31)), [
+    ...joined.slice(0, 8).map((group) => `joined ${group}`),
+    "and 2 more",
+    "",
+  ]);
 });
 
 Deno.test("formatRules() shows what an unnamed pending rule waits for", () => {
