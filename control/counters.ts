@@ -6,7 +6,7 @@
 import { MCR_OUTPUTS_MAX, MCR_RULES_MAX } from "../ffi/abi.ts";
 import { DROP_ADVICE, DROP_NAMES } from "../ffi/stats_page.ts";
 import type { DropCounts, StatsPage } from "../ffi/stats_page.ts";
-import { emptyHistogram, latencyOf } from "./latency.ts";
+import { emptyHistogram, type Histogram, latencyOf } from "./latency.ts";
 import type { Drops, OutputCounters, Rates, Rule, RuleCounters, WorkerCounters } from "./model.ts";
 import { RateMeter, SAMPLE_VALUES } from "./rates.ts";
 import { formatEndpoint } from "./rule_text.ts";
@@ -34,6 +34,8 @@ export class Counters {
   readonly #outputRates = new RateMeter();
   /** Of each worker, and behind them of all together. */
   readonly #workerRates = new RateMeter();
+  /** Drops of outputs that are gone, by reason. */
+  readonly #pastDrops: Record<string, number> = {};
 
   constructor(pages: readonly StatsPage[]) {
     this.#pages = pages;
@@ -81,7 +83,10 @@ export class Counters {
   /** Gives up slots that the workers' tables no longer have, but for those that the rule after goes on with. */
   release(slots: RuleSlots, after?: RuleSlots): void {
     if (slots.rule !== after?.rule) this.#rules.release(slots.rule);
-    for (const slot of without(slots, after)) this.#outputs.release(slot);
+    for (const slot of without(slots, after)) {
+      this.#addOutputDrops(slot, this.#pastDrops);
+      this.#outputs.release(slot);
+    }
   }
 
   /** See `Slots.settle`. */
@@ -106,13 +111,18 @@ export class Counters {
     this.#workerRates.add(timeMs, workers);
   }
 
-  /** What has been counted for a rule. */
-  read(rule: Rule, slots: RuleSlots): RuleCounters {
-    const histogram = emptyHistogram();
-    for (const page of this.#pages) {
-      if (page.rule(slots.rule, "received") > 0) page.addLatency(slots.rule, histogram);
-    }
-    const latency = latencyOf(histogram);
+  /** How long the datagrams of a rule took; undefined before the first. */
+  readHistogram({ rule }: RuleSlots): Histogram | undefined {
+    const pages = this.#pages.filter((page) => page.rule(rule, "received") > 0);
+    if (pages.length === 0) return undefined;
+    const buckets = emptyHistogram();
+    for (const page of pages) page.addLatency(rule, buckets);
+    return { buckets, sumNs: total(pages, (page) => page.rule(rule, "latency_sum_ns")) };
+  }
+
+  /** What has been counted for a rule; its histogram, where the caller has read that already. */
+  read(rule: Rule, slots: RuleSlots, histogram = this.readHistogram(slots)): RuleCounters {
+    const latency = histogram && latencyOf(histogram.buckets);
     const sum = (name: "received" | "received_bytes" | "relayed"): number =>
       total(this.#pages, (page) => page.rule(slots.rule, name));
     const received = sum("received"), relayed = sum("relayed");
@@ -145,18 +155,18 @@ export class Counters {
     };
   }
 
-  /** All drops of the workers and of these outputs, by reason. */
+  /** All drops of the workers, of these outputs and of those that are gone, by reason. */
   readDrops(outputs: Iterable<number>): Drops {
-    const drops: Record<string, number> = { ...nameDrops(this.#pages.map((page) => page.workerDrops())) };
-    for (const slot of outputs) {
-      for (const page of this.#pages) {
-        if (page.output(slot, "due") === page.output(slot, "sent")) continue;
-        for (const [name, count] of Object.entries(nameDrops([page.outputDrops(slot)]))) {
-          drops[name] = (drops[name] ?? 0) + count;
-        }
-      }
-    }
+    const drops = nameDrops(this.#pages.map((page) => page.workerDrops()));
+    addDrops(drops, this.#pastDrops);
+    for (const slot of outputs) this.#addOutputDrops(slot, drops);
     return drops;
+  }
+
+  #addOutputDrops(slot: number, drops: Record<string, number>): void {
+    for (const page of this.#pages) {
+      if (page.output(slot, "due") !== page.output(slot, "sent")) addDrops(drops, nameDrops([page.outputDrops(slot)]));
+    }
   }
 
   /** What one worker has counted, by its number. */
@@ -212,8 +222,12 @@ function total(pages: readonly StatsPage[], read: (page: StatsPage) => number): 
   return pages.reduce((sum, page) => sum + read(page), 0);
 }
 
+function addDrops(sums: Record<string, number>, drops: Drops): void {
+  for (const [name, count] of Object.entries(drops)) sums[name] = (sums[name] ?? 0) + count;
+}
+
 /** Adds drops of several workers by reason; reasons that never occurred are left out. */
-function nameDrops(counts: readonly DropCounts[]): Drops {
+function nameDrops(counts: readonly DropCounts[]): Record<string, number> {
   const drops: Record<string, number> = {};
   DROP_NAMES.forEach((name, reason) => {
     const count = counts.reduce((sum, one) => sum + one[reason]!, 0);

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Drops, InterfaceStatus, Rule, RuleState, Stats, WorkerStatus } from "./model.ts";
+import type { Histogram } from "./latency.ts";
+import type { Drops, InterfaceStatus, Rule, RuleCounters, RuleState, Stats, WorkerStatus } from "./model.ts";
 
 /** What became of one rule when its table was made. */
 export interface RulePlacement {
@@ -16,6 +17,13 @@ export interface RulePlacement {
 export interface RuleChange {
   readonly before?: Rule;
   readonly after?: Rule;
+}
+
+/** What is to be read of one rule. */
+export interface RuleReading extends RulePlacement {
+  readonly counters: RuleCounters;
+  /** Undefined before the first datagram. */
+  readonly histogram: Histogram | undefined;
 }
 
 /** The data plane behind the supervisor. */
@@ -33,7 +41,16 @@ export interface Engine extends AsyncDisposable {
   /** All counters, read from shared memory at the moment of the call. */
   stats(): Stats;
 
-  /** All drops so far, of inputs and outputs, by reason. Quicker than `stats`. */
+  /**
+   * The rules that are relayed with their counters, each read when it is come to: for those who have other things to do
+   * between two of them. One that is removed meanwhile is left out.
+   */
+  readings(): Iterable<RuleReading>;
+
+  /**
+   * All drops so far, of inputs and outputs, also of outputs that are gone, by reason: they only grow. Quicker than
+   * `stats`.
+   */
   drops(): Drops;
 
   /** What to look at where datagrams are dropped for this reason. */

@@ -6,6 +6,36 @@
 import { MCR_LATENCY_BUCKETS, MCR_LATENCY_FIRST_LOG2, MCR_LATENCY_STEPS } from "../ffi/abi.ts";
 import type { Latency } from "./model.ts";
 
+/** How long datagrams took: how many in each bucket, and all together. */
+export interface Histogram {
+  readonly buckets: Float64Array;
+  readonly sumNs: number;
+}
+
+/**
+ * Where the bounds of what is exported lie, as powers of two in nanoseconds, 8 us to 1 s: every doubling where the times of
+ * a relay are, every second one above.
+ */
+const BOUNDS_LOG2 = [13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 26, 28, 30];
+
+/** Times that datagrams are counted below, in seconds, with how many of the buckets lie below each. */
+export const BOUNDS: readonly { readonly seconds: number; readonly bucketCount: number }[] = BOUNDS_LOG2.map((
+  log2,
+) => ({
+  seconds: 2 ** log2 / 1e9,
+  bucketCount: (log2 - MCR_LATENCY_FIRST_LOG2) * MCR_LATENCY_STEPS,
+}));
+
+/** How many datagrams took less than each of `BOUNDS`, and behind them how many there are. */
+export function countBelow(buckets: Float64Array): number[] {
+  let count = 0, bucket = 0;
+  const addUntil = (end: number): number => {
+    while (bucket < end) count += buckets[bucket++]!;
+    return count;
+  };
+  return [...BOUNDS.map(({ bucketCount }) => addUntil(bucketCount)), addUntil(buckets.length)];
+}
+
 /** Where a bucket begins, in nanoseconds. */
 function bucketStart(bucket: number): number {
   const doubling = Math.floor(bucket / MCR_LATENCY_STEPS), step = bucket % MCR_LATENCY_STEPS;

@@ -21,7 +21,7 @@ import {
 import { AbsorberSet } from "./absorber_set.ts";
 import { adviceFor, adviceOn, Counters } from "./counters.ts";
 import { Draft, type Supplies } from "./draft.ts";
-import type { Engine, RuleChange, RulePlacement } from "./engine.ts";
+import type { Engine, RuleChange, RulePlacement, RuleReading } from "./engine.ts";
 import { messageOf } from "./error.ts";
 import type { EventHub } from "./event_hub.ts";
 import { ExclusiveSet } from "./exclusive_set.ts";
@@ -153,6 +153,13 @@ export class Relay implements Engine {
     const totals = this.#counters.readTotals();
     const rules = [...this.#placed.values()].map(({ rule, slots }) => this.#counters.read(rule, slots));
     return { totals, rules, advice: adviceFor(totals, rules) };
+  }
+
+  *readings(): Generator<RuleReading> {
+    for (const { rule, slots, state, waiting_for } of this.#placed.values()) {
+      const histogram = this.#counters.readHistogram(slots);
+      yield { counters: this.#counters.read(rule, slots, histogram), histogram, state, waiting_for };
+    }
   }
 
   drops(): Drops {

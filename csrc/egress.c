@@ -522,6 +522,9 @@ static void note_answers(struct mcr_egress *egress)
 static void account_run(struct mcr_egress *egress, const struct mcr_run *run, uint64_t now_ns)
 {
 	struct mcr_rule_stats *rule = &egress->stats->rules[run->route->stats];
+	/* A frame of many datagrams is a run of its own. */
+	const uint32_t frame_datagrams = run->frame_count == 1 ? run->datagram_count : 1;
+	uint64_t sum_ns = 0;
 
 	stat_add(&rule->received_bytes, run->bytes);
 	stat_add(&rule->relayed, run->datagram_count);
@@ -532,9 +535,10 @@ static void account_run(struct mcr_egress *egress, const struct mcr_run *run, ui
 		/* The clock may have been set back since. */
 		const uint64_t taken_ns = now_ns > received_ns ? now_ns - received_ns : 0;
 
-		stat_add(&rule->latency[mcr_latency_bucket(taken_ns)],
-			 run->frame_count == 1 ? run->datagram_count : 1);
+		stat_add(&rule->latency[mcr_latency_bucket(taken_ns)], frame_datagrams);
+		sum_ns += taken_ns * frame_datagrams;
 	}
+	stat_add(&rule->latency_sum_ns, sum_ns);
 	account_outputs(egress, run, now_ns);
 }
 

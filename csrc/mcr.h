@@ -83,7 +83,8 @@ struct mcr_rule_stats {
 	uint64_t relayed;
 	uint64_t last_ns; /* CLOCK_REALTIME of the newest datagram's receive timestamp */
 	uint64_t latency[MCR_LATENCY_BUCKETS]; /* kernel receive timestamp to send completion */
-	uint64_t reserved[7];
+	uint64_t latency_sum_ns; /* of all in the buckets */
+	uint64_t reserved[6];
 	uint64_t drops[MCR_DROPS_MAX];
 };
 

@@ -60,7 +60,7 @@ export class StatsPage implements Disposable {
   }
 
   /** A counter of a rule, by slot. */
-  rule(slot: number, name: "received" | "received_bytes" | "relayed" | "last_ns"): number {
+  rule(slot: number, name: "received" | "received_bytes" | "relayed" | "last_ns" | "latency_sum_ns"): number {
     return this.#read(ruleOffset(slot) + abi.mcr_rule_stats[name]);
   }
 
@@ -77,7 +77,7 @@ export class StatsPage implements Disposable {
   }
 
   /** A counter of an output, by slot. */
-  output(slot: number, name: "due" | "sent" | "sent_bytes" | "last_ns"): number {
+  output(slot: number, name: "due" | "sent" | "sent_bytes" | "fragmented" | "last_ns"): number {
     return this.#read(outputOffset(slot) + abi.mcr_output_stats[name]);
   }
 

@@ -58,6 +58,7 @@ static void run_is_one_route_and_one_size(void)
 	CHECK(world_hears_nothing(&world, 0) && world_hears_nothing(&world, 1));
 	CHECK(world.stats->outputs[0].sent == count - 1 + 2 && world.stats->outputs[1].sent == 1);
 	CHECK(world.stats->rules[0].latency[mcr_latency_bucket(1000)] == count - 1 + 2);
+	CHECK(world.stats->rules[0].latency_sum_ns == (count - 1 + 2) * 1000);
 	world_check_identities(&world);
 	world_close(&world);
 }
@@ -150,6 +151,8 @@ static void superframe_leaves_as_its_datagrams(void)
 	CHECK(world.stats->rules[0].received == datagrams && world.stats->worker.relayed == datagrams);
 	CHECK(world.stats->outputs[2].sent == datagrams && world.stats->outputs[3].sent == 0);
 	CHECK(world.stats->outputs[3].due == datagrams);
+	CHECK(world.stats->rules[0].latency[mcr_latency_bucket(1000)] == datagrams);
+	CHECK(world.stats->rules[0].latency_sum_ns == datagrams * 1000);
 	CHECK(world.stats->outputs[2].last_ns == 2000 && world.stats->outputs[3].last_ns == 0);
 	CHECK(world.stats->outputs[3].drops[MCR_DROP_NO_INTERFACE] == datagrams);
 	world_check_identities(&world);

@@ -6,7 +6,8 @@
  */
 import { type Client, connect } from "../../control/client.ts";
 import { Endpoint } from "../../control/endpoint.ts";
-import type { Engine, RuleChange, RulePlacement } from "../../control/engine.ts";
+import type { Engine, RuleChange, RulePlacement, RuleReading } from "../../control/engine.ts";
+import type { Histogram } from "../../control/latency.ts";
 import { readLines } from "../../control/lines.ts";
 import { type Log, type Logger, type Logs, renderMessage } from "../../control/log.ts";
 import { AREAS, levelsOf } from "../../control/log_level.ts";
@@ -34,6 +35,8 @@ export class FakeEngine implements Engine {
   readonly missing = new Set<string>();
   /** All drops so far, by reason. */
   dropped: Record<string, number> = {};
+  /** How long the datagrams of each rule took. */
+  histogram: Histogram | undefined;
   /** What the next call of apply() waits for. */
   gate: Promise<void> | null = null;
   /** What the next call of apply() fails with. */
@@ -85,6 +88,13 @@ export class FakeEngine implements Engine {
       })),
     }));
     return { totals: COUNTERS, rules, advice: { no_rule: ADVICE.no_rule, ...(rules.length > 0 ? ADVICE : {}) } };
+  }
+
+  *readings(): Generator<RuleReading> {
+    for (const { id } of this.#rules) {
+      const counters = this.stats().rules.find((rule) => rule.id === id);
+      if (counters !== undefined) yield { counters, histogram: this.histogram, ...this.placement(id) };
+    }
   }
 
   drops(): Drops {
