@@ -32,12 +32,16 @@ export class Endpoint implements Disposable {
     this.#lock = lock;
   }
 
-  /** Takes the right to listen on `path`; throws when another supervisor has it or something else is in the way. */
-  static async claim(path: string): Promise<Endpoint> {
+  /**
+   * Takes the right to listen on `path`; throws when another supervisor has it or something else is in the way.
+   *
+   * @param option where another path is chosen, for the message
+   */
+  static async claim(path: string, option = "--socket"): Promise<Endpoint> {
     makeDirectory(path);
-    const lock = takeLock(path);
+    const lock = takeLock(path, option);
     try {
-      await removeStaleSocket(path);
+      await removeStaleSocket(path, option);
     } catch (error) {
       lock.close();
       throw error;
@@ -74,13 +78,13 @@ function makeDirectory(path: string): void {
     Deno.chmodSync(directory, 0o755);
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) return;
-    throw new Error(`Cannot make directory "${directory}" for the control socket: ${messageOf(error)}`, {
+    throw new Error(`Cannot make directory "${directory}" for the socket "${path}": ${messageOf(error)}`, {
       cause: error,
     });
   }
 }
 
-function takeLock(path: string): Deno.FsFile {
+function takeLock(path: string, option: string): Deno.FsFile {
   const lockPath = `${path}.lock`;
   let file: Deno.FsFile;
   try {
@@ -90,11 +94,11 @@ function takeLock(path: string): Deno.FsFile {
   }
   if (file.tryLockSync(true)) return file;
   file.close();
-  throw new Error(`Cannot listen on "${path}": another supervisor does; stop it first or choose another --socket`);
+  throw new Error(`Cannot listen on "${path}": another supervisor does; stop it first or choose another ${option}`);
 }
 
 /** Makes room for a new socket. The lock says that no supervisor of ours is alive; the connection, that nobody is. */
-async function removeStaleSocket(path: string): Promise<void> {
+async function removeStaleSocket(path: string, option: string): Promise<void> {
   let info: Deno.FileInfo;
   try {
     info = Deno.lstatSync(path);
@@ -112,7 +116,7 @@ async function removeStaleSocket(path: string): Promise<void> {
     removeIfThere(path);
     return;
   }
-  throw new Error(`Cannot listen on "${path}": another program does; stop it first or choose another --socket`);
+  throw new Error(`Cannot listen on "${path}": another program does; stop it first or choose another ${option}`);
 }
 
 function removeIfThere(path: string): void {

@@ -1,14 +1,13 @@
 /**
- * Numbers as people read them: a few characters wide, whatever their size.
+ * Numbers as people read them: a few characters wide, whatever their size. The status page takes these functions along
+ * into the browser, so they use nothing but each other.
  *
  * @module
  */
 
-const PREFIXES = ["", "k", "M", "G", "T", "P"];
-
 /** A count in at most five characters: `0`, `999`, `1.23k`, `50.0k`, `526M`. */
 export function formatShort(value: number): string {
-  for (const prefix of PREFIXES) {
+  for (const prefix of ["", "k", "M", "G", "T", "P"]) {
     const text = threeDigits(value, prefix === "");
     if (text !== undefined) return text + prefix;
     value /= 1000;
@@ -36,7 +35,7 @@ export function formatAge(ms: number): string {
 }
 
 /** Three digits, or fewer of a whole number; undefined when it takes more. */
-function threeDigits(value: number, isWhole: boolean): string | undefined {
+export function threeDigits(value: number, isWhole: boolean): string | undefined {
   if (isWhole) return Math.round(value) < 1000 ? String(Math.round(value)) : undefined;
   if (value < 9.995) return value.toFixed(2);
   if (value < 99.95) return value.toFixed(1);
