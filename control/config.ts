@@ -5,6 +5,7 @@
  * @module
  */
 import { EXPECTED_LEVELS, parseLogLevels } from "./log_level.ts";
+import { EXPECTED_METRICS, parseMetricsAddress } from "./metrics_address.ts";
 import type { RateLimit, RuleSpec } from "./model.ts";
 import { parseCores } from "./number.ts";
 import { PAUSE_US_MAX, PRIORITY_MAX, type ProfileName, PROFILES, SEGMENTS_MAX } from "./profile.ts";
@@ -54,7 +55,7 @@ export const EXPECTED_CONFIG = {
   realtime: `a number from 0 to ${PRIORITY_MAX}`,
   path: "an absolute path",
   level: 'a level, or levels of areas as in "info,worker=debug"',
-  metrics: "where to listen: HOST:PORT, or unix:PATH",
+  metrics: EXPECTED_METRICS,
   profile: `${Object.keys(PROFILES).map((name) => `"${name}"`).join(" or ")}, or an object`,
 } as const;
 
@@ -179,7 +180,7 @@ const log: Schema<LogConfig> = object({
 /** Where metrics are served. */
 const metrics = text(
   EXPECTED_CONFIG.metrics,
-  (value) => typeof value === "string" && /^(unix:\/.+|\[[0-9a-fA-F:.]+\]:\d{1,5}|[^:\s]+:\d{1,5})$/.test(value),
+  (value) => typeof value === "string" && parseMetricsAddress(value) !== undefined,
 );
 
 const interfaces: Schema<Readonly<Record<string, InterfaceConfig>>> = record(

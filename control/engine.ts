@@ -5,7 +5,16 @@
  * @module
  */
 import type { Histogram } from "./latency.ts";
-import type { Drops, InterfaceStatus, Rule, RuleCounters, RuleState, Stats, WorkerStatus } from "./model.ts";
+import type {
+  Drops,
+  InterfaceStatus,
+  Rule,
+  RuleCounters,
+  RuleState,
+  Stats,
+  WorkerCounters,
+  WorkerStatus,
+} from "./model.ts";
 
 /** What became of one rule when its table was made. */
 export interface RulePlacement {
@@ -40,6 +49,9 @@ export interface Engine extends AsyncDisposable {
 
   /** All counters, read from shared memory at the moment of the call. */
   stats(): Stats;
+
+  /** What all workers have counted. */
+  totals(): WorkerCounters;
 
   /**
    * The rules that are relayed with their counters, each read when it is come to: for those who have other things to do

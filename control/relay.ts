@@ -29,7 +29,7 @@ import { InputSet } from "./input_set.ts";
 import type { Input } from "./input_set.ts";
 import type { Logs } from "./log.ts";
 import { groupCount, MembershipSet, membershipsOf, RANGE_GROUPS_MAX } from "./membership_set.ts";
-import type { Drops, InterfaceStatus, RateLimit, Rule, Stats, WorkerStatus } from "./model.ts";
+import type { Drops, InterfaceStatus, RateLimit, Rule, Stats, WorkerCounters, WorkerStatus } from "./model.ts";
 import { interfaceNews, labelOf } from "./news.ts";
 import { OffloadSet } from "./offload_set.ts";
 import { descriptorsOf, OutputSet } from "./output_set.ts";
@@ -153,6 +153,10 @@ export class Relay implements Engine {
     const totals = this.#counters.readTotals();
     const rules = [...this.#placed.values()].map(({ rule, slots }) => this.#counters.read(rule, slots));
     return { totals, rules, advice: adviceFor(totals, rules) };
+  }
+
+  totals(): WorkerCounters {
+    return this.#counters.readTotals();
   }
 
   *readings(): Generator<RuleReading> {

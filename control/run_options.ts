@@ -18,6 +18,7 @@ import { isLogFormat, LOG_FORMATS, type LogFormat } from "./log.ts";
 import { type LogLevels, parseLogLevels } from "./log_level.ts";
 import { EXPECTED_RATE, parseRate } from "./max_rate.ts";
 import type { RateLimit } from "./model.ts";
+import { EXPECTED_METRICS, type MetricsAddress, parseMetricsAddress } from "./metrics_address.ts";
 import { parseCores, parseWhole } from "./number.ts";
 import { isProfileName, PAUSE_US_MAX, PRIORITY_MAX, type Profile, PROFILES, SEGMENTS_MAX } from "./profile.ts";
 import { EXPECTED, isInterfaceName } from "./rule.ts";
@@ -37,6 +38,7 @@ export interface RunOptions {
   readonly receiveOffload: readonly string[];
   readonly absorb: boolean;
   readonly access: SocketAccess;
+  readonly metrics?: MetricsAddress;
   readonly log: { readonly format: LogFormat; readonly levels: Partial<LogLevels> };
 }
 
@@ -60,6 +62,7 @@ export function readSettings(given: Arguments): Settings {
     socket_mode: text("socket-mode", (value) => parseSocketMode(value) !== undefined, EXPECTED_ACCESS.mode),
     socket_group: text("socket-group", (value) => parseSocketGroup(value) !== undefined, EXPECTED_ACCESS.group),
     log: readLog(given),
+    metrics: text("metrics", (value) => parseMetricsAddress(value) !== undefined, EXPECTED_METRICS),
     state: text("state", (value) => value.startsWith("/"), EXPECTED_CONFIG.path),
   });
 }
@@ -96,6 +99,7 @@ export function resolveOptions(settings: Settings): RunOptions {
       ...(mode === undefined ? {} : { mode }),
       ...(socket_group === undefined ? {} : { group: resolveGroup(socket_group) }),
     },
+    ...(settings.metrics === undefined ? {} : { metrics: parseMetricsAddress(settings.metrics)! }),
     log: {
       format: log.format ?? "text",
       levels: log.level === undefined ? {} : parseLogLevels(log.level, "log.level"),

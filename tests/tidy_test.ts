@@ -167,7 +167,8 @@ const CHECKS: readonly Check[] = [
     example: {
       "csrc/a.h": "/* See mcr_close() and mcr_shut(). */\nint mcr_close(int fd);\n",
       "ffi/b.ts": "// mcr_cl* and mcr_op*\nconst text = 'mcr_gone';\n",
-      "docs/a.md": "`mcr_lost`\n",
+      "docs/a.md": "`mcr_lost` and `mcr_seen_total`\n",
+      "control/metrics/families.ts": 'const LIST = [{ name: "mcr_seen" }];\n',
     },
     findings: [
       "csrc/a.h:1: there is no mcr_shut",

@@ -9,6 +9,8 @@ import { type Arguments, type Command, readArguments, SOCKET_OPTION, type Surrou
 import { RING_SLOTS, type Settings, SYSTEM_CONFIG, WORKERS_MAX } from "../config.ts";
 import { messageOf } from "../error.ts";
 import { isJournalStream, type Log, Logger } from "../log.ts";
+import type { MetricsOptions } from "../metrics/server.ts";
+import type { MetricsAddress } from "../metrics_address.ts";
 import type { RuleSpec } from "../model.ts";
 import { PAUSE_US_MAX, PRIORITY_MAX, SEGMENTS_MAX } from "../profile.ts";
 import { mergeSettings, readSettings, resolveOptions } from "../run_options.ts";
@@ -27,7 +29,7 @@ interface Started {
 export const run: Command = {
   name: "run",
   usage:
-    "mcr run [-c FILE] [--workers N|auto] [--cores LIST] [--profile NAME] [--ttl N|decrement] [--max-rate RATE] [--own-source drop|relay] [--ring-slots N] [--receive-offload IFACE[,...]] [--absorb on|off] [--state FILE] [--socket-mode MODE] [--socket-group GROUP] [--log-format text|json] [--log-level [AREA=]LEVEL[,...]] [--socket PATH]",
+    "mcr run [-c FILE] [--workers N|auto] [--cores LIST] [--profile NAME] [--ttl N|decrement] [--max-rate RATE] [--own-source drop|relay] [--ring-slots N] [--receive-offload IFACE[,...]] [--absorb on|off] [--state FILE] [--socket-mode MODE] [--socket-group GROUP] [--log-format text|json] [--log-level [AREA=]LEVEL[,...]] [--metrics ADDRESS:PORT|unix:PATH] [--socket PATH]",
   summary: "Run the relay: the supervisor and its workers",
   details: `Stays in the foreground and logs to standard error. It takes commands as soon
 as it has printed "mcr: ready on PATH, N worker(s)". SIGTERM or SIGINT ends it
@@ -117,6 +119,11 @@ in good order, a second one at once. It needs CAP_NET_RAW and CAP_NET_ADMIN.`,
       value: "[AREA=]LEVEL[,...]",
       help: "lowest level that is logged: debug, info (default), warning or error; of one area, or of all",
     },
+    {
+      name: "metrics",
+      value: "ADDRESS:PORT|unix:PATH",
+      help: "where metrics (OpenMetrics) and a status page are served, as in 127.0.0.1:9464; nowhere unless given",
+    },
     SOCKET_OPTION,
   ],
 
@@ -150,7 +157,7 @@ async function usualFile(): Promise<string | undefined> {
 }
 
 async function supervise({ settings, rules, file }: Started, path: string, { notice }: Surroundings): Promise<void> {
-  const options = resolveOptions(settings);
+  const options = resolveOptions(settings), startMs = Date.now();
   using logger = new Logger({ write: notice, isJournal: isJournalStream(), ...options.log });
   const { logs } = logger;
   using stop = stopSignal(logs.supervisor);
@@ -165,12 +172,24 @@ async function supervise({ settings, rules, file }: Started, path: string, { not
     ...(file === undefined ? {} : { file }),
     ...(state === undefined ? {} : { state }),
   };
-  const supervisor = new Supervisor({ engine: relay, logger, events, configuration, abi: nativeVersion().abi });
+  const { abi } = nativeVersion(), source = { engine: relay, abi, startMs };
+  const supervisor = new Supervisor({ engine: relay, logger, events, configuration, abi });
+  await using _metrics = await startMetrics(options.metrics, { access: options.access, source, log: logs.control });
   await supervisor.configuration.start(rules);
   using _reload = onReload(() => reload(supervisor, file, logs.supervisor));
   await using _server = new Server(endpoint.listen(options.access, logs.control), supervisor.methods, logs);
   logs.supervisor("ready on {path}, {workers} worker(s)", "info", { path, workers: relay.workers().length });
   await stop.received;
+}
+
+/** Serves metrics where that is asked for. */
+async function startMetrics(
+  address: MetricsAddress | undefined,
+  options: Omit<MetricsOptions, "address">,
+): Promise<AsyncDisposable | undefined> {
+  if (address === undefined) return undefined;
+  const { serveMetrics } = await import("../metrics/server.ts");
+  return await serveMetrics({ address, ...options });
 }
 
 type Parts =

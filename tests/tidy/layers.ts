@@ -105,6 +105,7 @@ const FOLDERS: readonly { readonly of: RegExp; readonly may: RegExp; readonly ty
   { of: /^control\/compat\//, may: /^control\/(compat\/|[^/]+$)/ },
   { of: /^control\/completions\//, may: /^control\/(completions\/|[^/]+$)/ },
   { of: /^control\/doctor\//, may: /^(control\/(doctor\/|[^/]+$)|ffi\/)/ },
+  { of: /^control\/metrics\//, may: /^(control\/(metrics\/|[^/]+$)|ffi\/)/ },
   { of: /^control\/[^/]+$/, may: /^(control\/[^/]+|ffi\/.*)$/ },
   { of: /^ffi\//, may: /^ffi\//, types: /^control\// },
 ];

@@ -43,12 +43,16 @@ export function findAny(sources: readonly Source[]): Finding[] {
   });
 }
 
-/** Names of C functions and types in comments and documents that there are none of. */
+/** Names of C functions and types, or of metrics, in comments and documents that there are none of. */
 export function findUnknownNames(sources: readonly Source[]): Finding[] {
   const known = new Set<string>();
   const inC = sources.filter((source) => isIn(source, "c", "h"));
   for (const source of inC) {
     for (const [name] of split(source).code.matchAll(/\bmcr_\w+/g)) known.add(name);
+  }
+  const families = sources.find(({ path }) => path === "control/metrics/families.ts")?.text ?? "";
+  for (const [, name] of families.matchAll(/\bname: "(mcr_\w+)"/g)) {
+    for (const suffix of ["", "_total", "_info"]) known.add(name + suffix);
   }
   return sources.flatMap((source) => {
     const prose = isIn(source, "md") ? source.text : isIn(source, "c", "h", "ts") ? split(source).comments : "";

@@ -84,6 +84,7 @@ const USAGE_ERRORS: readonly [args: string[], message: RegExp][] = [
   [["add-rule", ...RULE, "--output-group", "239.1.1.1"], /0 --output-interface, 1 --output-group and 0 --output-port/],
   [["run", "--workers", "0"], /Cannot use --workers "0": expected a number from 1 to 64, or "auto"/],
   [["run", "--cores", "3-1"], /Cannot use --cores "3-1": expected core numbers/],
+  [["run", "--metrics", "localhost:9464"], /Cannot use --metrics "localhost:9464": expected ADDRESS:PORT, as in 127\./],
   [["run", "--ttl", "0"], /Cannot use --ttl "0": expected a time to live, 1 to 255/],
   [["run", "--ring-slots", "100"], /Cannot use --ring-slots "100": expected a power of two from 64 to 262144/],
   [

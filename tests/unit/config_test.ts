@@ -78,6 +78,7 @@ for (
       /^2:10: Cannot accept "workers" "two": expected a number from 1 to 64/,
     ],
     ["a part of a profile", "version: 1\nprofile: { busy_poll: 1 }\n", /^2:12: .*did you mean "busy_poll_us"\?$/],
+    ["a name to serve metrics on", "version: 1\nmetrics: localhost:9464\n", /^2:10: .*expected ADDRESS:PORT, as in/],
     ["a relative path", "version: 1\nstate: rules.json\n", /^2:8: .*expected an absolute path$/],
     [
       "a wrong interface",

@@ -12,7 +12,7 @@ import { readLines } from "../../control/lines.ts";
 import { type Log, type Logger, type Logs, renderMessage } from "../../control/log.ts";
 import { AREAS, levelsOf } from "../../control/log_level.ts";
 import { EventHub } from "../../control/event_hub.ts";
-import type { Drops, InterfaceStatus, Rule, Stats, WorkerStatus } from "../../control/model.ts";
+import type { Drops, InterfaceStatus, Rule, Stats, WorkerCounters, WorkerStatus } from "../../control/model.ts";
 import { Server } from "../../control/server.ts";
 import { Supervisor } from "../../control/supervisor.ts";
 
@@ -88,6 +88,10 @@ export class FakeEngine implements Engine {
       })),
     }));
     return { totals: COUNTERS, rules, advice: { no_rule: ADVICE.no_rule, ...(rules.length > 0 ? ADVICE : {}) } };
+  }
+
+  totals(): WorkerCounters {
+    return COUNTERS;
   }
 
   *readings(): Generator<RuleReading> {
