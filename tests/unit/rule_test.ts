@@ -133,6 +133,7 @@ function rule(input: Record<string, unknown>, output: Record<string, unknown> = 
   return { input: { ...INPUT, ...input }, outputs: [{ ...OUTPUT, ...output }] };
 }
 
+const OWN_FRAMES = { ttl: "decrement", dscp: "copy", ecn: "copy", raw: true } as const;
 const FORMS: readonly [what: string, given: unknown, form: RuleSpec][] = [
   ["IPv6 in the form of RFC 5952", rule({ group: "FF3E:0:0::0001" }, { group: "ff3e:0:0:0:0:0:0:2" }), {
     input: { ...INPUT, group: "ff3e::1" },
@@ -149,6 +150,10 @@ const FORMS: readonly [what: string, given: unknown, form: RuleSpec][] = [
   ["nothing of what goes without saying", rule({ protocol: "udp" }, { oversize: "fragment", raw: false }), {
     input: INPUT,
     outputs: [OUTPUT],
+  }],
+  ["frames with TTL, DSCP and ECN of the datagrams", rule({}, OWN_FRAMES), {
+    input: INPUT,
+    outputs: [{ ...OUTPUT, ...OWN_FRAMES }],
   }],
   ["ESP without ports", {
     ...rule({}),
