@@ -25,6 +25,7 @@ import type { Engine, RuleChange, RulePlacement, RuleReading } from "./engine.ts
 import { messageOf } from "./error.ts";
 import type { EventHub } from "./event_hub.ts";
 import { ExclusiveSet } from "./exclusive_set.ts";
+import { HoldSet } from "./hold_set.ts";
 import { InputSet } from "./input_set.ts";
 import type { Input } from "./input_set.ts";
 import type { Logs } from "./log.ts";
@@ -77,6 +78,7 @@ export class Relay implements Engine {
   readonly #memberships: MembershipSet;
   readonly #exclusive: ExclusiveSet;
   readonly #absorbers: AbsorberSet;
+  readonly #holds = new HoldSet();
   readonly #counters: Counters;
   readonly #sampleTimer: ReturnType<typeof setInterval>;
   readonly #placed = new Map<string, Placed>();
@@ -260,6 +262,7 @@ export class Relay implements Engine {
       const restless = names === undefined ? [] : this.#restless(names);
       for (const one of restless) changing.has(one.rule.id) || draft.add(one, one.rule);
       if (draft.steps.length > 0) await this.#take(draft);
+      if (names !== undefined) this.#holds.retry();
     } catch (error) {
       if (names === undefined) throw error;
       this.#noteNames(names);
@@ -365,8 +368,16 @@ export class Relay implements Engine {
 
   /** The workers relay by these now. */
   #adopt(steps: readonly Step[]): void {
-    for (const { after } of steps) after && this.#absorbers.hold(after);
-    for (const { before } of steps) before && this.#absorbers.release(before);
+    for (const { after } of steps) {
+      if (after === undefined) continue;
+      this.#absorbers.hold(after);
+      this.#holds.hold(after);
+    }
+    for (const { before } of steps) {
+      if (before === undefined) continue;
+      this.#absorbers.release(before);
+      this.#holds.release(before);
+    }
     for (const { before, after } of steps) {
       if (before !== undefined && before.rule.id !== after?.rule.id) this.#placed.delete(before.rule.id);
       if (after === undefined) continue;
@@ -434,6 +445,7 @@ export class Relay implements Engine {
     // Before the workers stop: what they no longer relay goes its usual way.
     this.#exclusive[Symbol.dispose]();
     this.#absorbers[Symbol.dispose]();
+    this.#holds[Symbol.dispose]();
     await this.#pool[Symbol.asyncDispose]();
     this.#memberships[Symbol.dispose]();
     this.#inputs[Symbol.dispose]();

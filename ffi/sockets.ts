@@ -172,6 +172,20 @@ function sourceBytes(source: string | undefined): Uint8Array<ArrayBuffer> | null
   return source === undefined ? null : addressBytes(source);
 }
 
+/**
+ * Opens a socket that keeps this host from refusing what is sent to one of its own addresses; undefined where it cannot be
+ * had: somebody else has the port, or nobody has the address.
+ */
+export function holdInput(
+  protocol: number,
+  interfaceIndex: number,
+  address: string,
+  port: number,
+): Descriptor | undefined {
+  const status = native.mcr_input_hold(protocol, interfaceIndex, addressBytes(address), port);
+  return status < 0 ? undefined : new Descriptor(status);
+}
+
 /** Opens a socket that takes this host's own copy of a group's datagrams, so that the kernel drops it cheaply. */
 export function openAbsorber(interfaceIndex: number, group: string, port: number): Descriptor {
   return new Descriptor(check(native.mcr_absorber_open(interfaceIndex, addressBytes(group), port)));

@@ -144,6 +144,28 @@ testRelay("a rule relays as it says", {}, async (relay) => {
   }
 });
 
+testRelay("the relay's host does not refuse what is relayed from its own address", {}, async (relay) => {
+  const { network, supervisor } = relay;
+  await setUp(network);
+  const refused = async (): Promise<number> => {
+    const snmp = await run(network.within("relay", ["cat", "/proc/net/snmp"]));
+    const [names, values] = snmp.split("\n").filter((line) => line.startsWith("Icmp: ")).map((line) => line.split(" "));
+    return Number(values![names!.indexOf("OutDestUnreachs")]);
+  };
+  const stream = { group: "10.1.0.2", port: 5001, count: 20, rate: 1_000 };
+  await send(network, stream);
+  const before = await refused();
+  const { id } = await supervisor.add({ in: "in0", group: "10.1.0.2", port: 5001, outputs: ["239.2.2.2:6000:out0"] });
+  await send(network, stream);
+  const { relayed } = (await supervisor.stats()).rules[0]!;
+  await supervisor.remove(id);
+  deepStrictEqual({ relayed, isSpared: await refused() === before, isRefusedElse: before > 0 }, {
+    relayed: 20,
+    isSpared: true,
+    isRefusedElse: true,
+  });
+});
+
 testRelay("two rules for one group take their own sources, and others are counted", {}, async (relay) => {
   const { network, supervisor } = relay;
   await setUp(network);
