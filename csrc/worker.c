@@ -113,7 +113,7 @@ static void poll_channel(struct mcr_worker *worker)
  * Sends a batch and notes its slots as done, in one submission where it fits: the kernel takes a submission without a
  * look at pending signals, so a SIGKILL finds all of it done or nothing. (It does not fit where outputs that take no
  * segments make more than MCR_SUBMISSIONS requests, nor do the sends that are repeated because one began to refuse
- * them.) A batch that sends nothing is noted too: its slots are given back like any others.
+ * them or a host had answered.) A batch that sends nothing is noted too: its slots are given back like any others.
  */
 static void send_batch(struct mcr_worker *worker, uint32_t input, uint64_t slot_count, int has_large_frame)
 {

@@ -107,6 +107,22 @@ testRelay("200 hosts get a stream, the one that is there all of it", {}, async (
   );
 });
 
+testRelay("a host that does not exist costs the other outputs nothing", {}, async (relay) => {
+  const { network, supervisor } = relay;
+  await supervisor.add({ in: "in0", ...STREAM, outputs: ["10.2.0.77:6000:out0", "239.2.2.2:6000:out0"] });
+  await using sink = await Sink.start(network, { group: "239.2.2.2", port: 6000, idle: 1 });
+
+  // Four seconds: after three the kernel has asked for the host in vain, and says so.
+  const sent = await send(network, { ...STREAM, ...BURSTS, count: COUNT, rate: 1_000, size: SIZES[1]! });
+
+  checkComplete(await sink.received(), sent);
+  const { rules: [rule] } = await supervisor.stats();
+  deepStrictEqual(
+    rule!.outputs.map(({ due, sent, drops }) => ({ due, sent, drops })),
+    rule!.outputs.map(() => ({ due: COUNT, sent: COUNT, drops: {} })),
+  );
+});
+
 testRelay("an interface without an address sends from another one's", {}, async (relay) => {
   const { network } = relay;
   await network.ip("relay", "addr", "flush", "dev", "out0");
