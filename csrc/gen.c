@@ -138,6 +138,11 @@ static void prepare_run(struct gen *gen, uint32_t flow_index, uint64_t sequence,
 		run->pieces[i][0].iov_len = MCR_TRAFFIC_HEADER_BYTES;
 		run->pieces[i][1].iov_base = gen->filling.bytes + offset;
 		run->pieces[i][1].iov_len = header->length - MCR_TRAFFIC_HEADER_BYTES;
+		if (options->payload) {
+			run->pieces[i][0].iov_len = 0;
+			run->pieces[i][1].iov_base = gen->filling.bytes;
+			run->pieces[i][1].iov_len = header->length;
+		}
 	}
 }
 
@@ -406,6 +411,17 @@ static int generate(struct gen *gen)
 	return MCR_EXIT_DONE;
 }
 
+/* What datagrams are filled with: the table that sink knows, or what the user has said and zeroes. */
+static void fill(struct gen *gen)
+{
+	const char *payload = gen->options.payload;
+
+	if (payload)
+		memcpy(gen->filling.bytes, payload, strnlen(payload, MCR_TRAFFIC_LENGTH_MAX));
+	else
+		mcr_filling_init(&gen->filling);
+}
+
 /* Decide what can be decided before the first datagram. */
 static void plan(struct gen *gen)
 {
@@ -435,7 +451,7 @@ static int run_gen(struct gen *gen)
 
 	if (getrandom(&gen->result.stream, sizeof(gen->result.stream), 0) != sizeof(gen->result.stream))
 		return mcr_failure("gen", "Cannot draw a stream number: %s", strerror(errno));
-	mcr_filling_init(&gen->filling);
+	fill(gen);
 	plan(gen);
 	status = open_flows(gen);
 	if (status != MCR_EXIT_DONE)

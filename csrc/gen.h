@@ -30,9 +30,8 @@ struct mcr_sizes {
  * imix is 7 : 4 : 1 of the smallest payload (40 bytes), of IP packets of 576 bytes and of
  * 1500 bytes (payloads of 548 and 1472).
  *
- * Return: 0; -EINVAL for text that is none of these; -ERANGE for a size outside
- * MCR_TRAFFIC_HEADER_BYTES to MCR_TRAFFIC_LENGTH_MAX or a range upside down; -E2BIG for more
- * than MCR_SIZES_MAX sizes.
+ * Return: 0; -EINVAL for text that is none of these; -ERANGE for a size outside 1 to
+ * MCR_TRAFFIC_LENGTH_MAX or a range upside down; -E2BIG for more than MCR_SIZES_MAX sizes.
  */
 int32_t mcr_sizes_parse(const char *text, struct mcr_sizes *sizes);
 
@@ -52,6 +51,7 @@ struct mcr_gen_options {
 	struct mcr_flow_range range; /* destinations */
 	struct mcr_address source; /* none: the interface's */
 	struct mcr_sizes sizes;
+	const char *payload; /* what all datagrams hold; NULL: headers and fillings */
 	struct mcr_frame_plan frame; /* what all datagrams have alike: not their addresses and ports */
 	enum mcr_fault fault;
 	uint64_t fault_every; /* which datagram of each flow has it: every one whose number this divides */

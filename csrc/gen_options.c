@@ -26,6 +26,9 @@ static const char help[] =
 	"  --size SIZES              bytes of payload, 40 to 65507 (default: 1316):\n"
 	"                            N | N,N,... in turn | MIN-MAX at random | imix\n"
 	"                            (imix: 40, 548 and 1472 bytes, 7 : 4 : 1)\n"
+	"  --payload TEXT            what each holds, cut or filled with NUL bytes to its size, which\n"
+	"                            may then be 1 to 65507; without number and time, so that sink\n"
+	"                            verifies nothing and counts them as foreign\n"
 	"  --flows N                 number of flows, served in turn (default: 1)\n"
 	"  --flows-by group|port     flow N goes to group + N, or to port + N (default: group)\n"
 	"  --burst N                 datagrams sent back to back at each tick of the pacing\n"
@@ -74,6 +77,7 @@ static const struct option long_options[] = {
 	{ "count", required_argument, NULL, 'c' },
 	{ "duration", required_argument, NULL, 'd' },
 	{ "size", required_argument, NULL, 's' },
+	{ "payload", required_argument, NULL, 'T' },
 	{ "flows", required_argument, NULL, 'f' },
 	{ "flows-by", required_argument, NULL, 'F' },
 	{ "ttl", required_argument, NULL, 't' },
@@ -312,8 +316,11 @@ static int take_load(int option, const char *text, struct mcr_gen_options *optio
 	case 's':
 		if (mcr_sizes_parse(text, &options->sizes) < 0)
 			return refuse("--size", text,
-				      "N, up to 64 of N,N,..., MIN-MAX or imix, "
-				      "with sizes from 40 to 65507 bytes");
+				      "N, up to 64 of N,N,..., MIN-MAX or imix, with sizes from "
+				      "40 (with --payload: 1) to 65507 bytes");
+		break;
+	case 'T':
+		options->payload = text;
 		break;
 	case 'b':
 		status = take_number("--burst", text, 1, MCR_GEN_BURST_MAX, &value);
@@ -399,6 +406,20 @@ static int check_fault(const struct mcr_gen_options *options)
 	return MCR_OPTIONS_RUN;
 }
 
+/* A payload of the user's own has no room for what gen and sink tell each other. */
+static int check_payload(struct mcr_gen_options *options)
+{
+	if (!options->payload && options->sizes.min < MCR_TRAFFIC_HEADER_BYTES)
+		return mcr_usage_error("gen", "Cannot send %u bytes: a number and a time take %u, "
+				       "only with --payload TEXT it may be less",
+				       options->sizes.min, MCR_TRAFFIC_HEADER_BYTES);
+	if (options->payload && options->fault != MCR_FAULT_NONE)
+		return mcr_usage_error("gen", "Cannot use --corrupt with --payload: "
+				       "nobody could tell which are broken");
+	options->verify = options->verify && !options->payload;
+	return MCR_OPTIONS_RUN;
+}
+
 /* Checks that need more than one option, but not the interface. */
 static int check_together(const char *interface, const struct mcr_gen_options *options)
 {
@@ -466,6 +487,8 @@ static int complete(const char *interface, struct mcr_gen_options *options)
 {
 	int32_t status = check_together(interface, options);
 
+	if (status == MCR_OPTIONS_RUN)
+		status = check_payload(options);
 	if (status != MCR_OPTIONS_RUN)
 		return status;
 	if (options->fault_every == 0)

@@ -17,7 +17,7 @@ static int32_t parse_size(const char *text, size_t length, uint16_t *size)
 		return -EINVAL;
 	memcpy(copy, text, length);
 	copy[length] = '\0';
-	status = mcr_parse_number(copy, MCR_TRAFFIC_HEADER_BYTES, MCR_TRAFFIC_LENGTH_MAX, &value);
+	status = mcr_parse_number(copy, 1, MCR_TRAFFIC_LENGTH_MAX, &value);
 	if (status == 0)
 		*size = (uint16_t)value;
 	return status;
