@@ -113,12 +113,26 @@ export class Configuration {
   }
 
   async #apply(params: unknown, session?: Session): Promise<RulesDifference> {
-    const { rules, dry_run = false } = takeObject(params, "", ["rules", "dry_run"]);
-    const isDry = boolean.take(dry_run, "dry_run");
+    const { rules, dry_run = false, merge = false } = takeObject(params, "", ["rules", "dry_run", "merge"]);
+    const isDry = boolean.take(dry_run, "dry_run"), isMerge = boolean.take(merge, "merge");
     const staged = session && STAGED.get(session) || [];
     if (session !== undefined) STAGED.delete(session);
     const specs = [...staged, ...RULES.take(rules, "rules")];
+    if (isMerge) return await this.#merge(specs, isDry);
     return isDry ? await this.#compare(specs) : await this.become(specs);
+  }
+
+  /** Adds the rules whose input none has, all or nothing. Those stay rules that were added at run time. */
+  async #merge(specs: readonly RuleSpec[], isDry: boolean): Promise<RulesDifference> {
+    const make = (rules: RuleSet): readonly RuleChange[] => {
+      const changes = rules.extend(specs);
+      if (isDry) rules.undo(changes);
+      added = changes.map(({ after }) => after!.id);
+      return isDry ? [] : changes;
+    };
+    let added: readonly string[] = [];
+    await this.#rules.change("merge the configuration", make, () => undefined);
+    return { added, removed: [], replaced: [], unchanged: specs.length - added.length };
   }
 
   /** What `become` would do, or be refused for. */

@@ -35,7 +35,7 @@ export interface Methods {
   "config.check": { params: { readonly config: Config }; result: { readonly rules: number } };
   "config.stage": { params: { readonly rules: readonly RuleSpec[] }; result: { readonly staged: number } };
   "config.apply": {
-    params: { readonly rules: readonly RuleSpec[]; readonly dry_run?: boolean };
+    params: { readonly rules: readonly RuleSpec[]; readonly dry_run?: boolean; readonly merge?: boolean };
     result: RulesDifference;
   };
   "stats.get": { params: Nothing; result: Stats };

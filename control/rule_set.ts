@@ -109,6 +109,22 @@ export class RuleSet {
     return [...[...gone.values()].map((before) => ({ before })), ...changes];
   }
 
+  /** Adds those of the rules whose input none had before, all of them or none. Paths of errors are as in `become()`. */
+  extend(specs: readonly RuleSpec[]): readonly RuleChange[] {
+    const changes = new Map<string, RuleChange>();
+    specs.forEach((spec, index) => {
+      const id = ruleId(spec.input);
+      if (this.#entries.has(id) && !changes.has(id)) return;
+      try {
+        changes.set(id, this.add(spec));
+      } catch (error) {
+        this.undo([...changes.values()]);
+        throw placed(error, `rules[${index}]`);
+      }
+    });
+    return [...changes.values()];
+  }
+
   /** The first of the specs for each rule that is there and says the same. */
   #keepSame(specs: readonly RuleSpec[]): ReadonlyMap<string, RuleSpec> {
     const kept = new Map<string, RuleSpec>();

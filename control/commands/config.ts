@@ -13,16 +13,20 @@ import {
   type Option,
   readArguments,
   SOCKET_OPTION,
+  type Surroundings,
 } from "../command.ts";
 import { makeGroup } from "../command_tree.ts";
 import { type Config, SYSTEM_CONFIG } from "../config.ts";
+import { UsageError } from "../error.ts";
 import type { RuleSpec } from "../model.ts";
-import { LINE_BYTES_MAX } from "../protocol.ts";
+import { LINE_BYTES_MAX, type Methods } from "../protocol.ts";
 import { formatDifference, type RulesDifference } from "../rule_difference.ts";
+import { isTheirs, readConfigFile, saveConfigFile } from "./config_file.ts";
 
 const FILE = { positionalsMax: 1, positional: "FILE" } as const;
 
 const DRY_RUN: Option = { name: "dry-run", help: "say what would change, and change nothing" };
+const MERGE: Option = { name: "merge", help: "keep the rules that are there, and only add others" };
 
 const check: Command = {
   name: "config check",
@@ -34,9 +38,9 @@ FILE it checks ${SYSTEM_CONFIG}.`,
   example: "mcr config check mcr.yaml",
   options: [{ ...JSON_OPTION, help: "print the configuration as one line of JSON" }],
   ...FILE,
-  async run(args): Promise<string> {
+  async run(args, surroundings): Promise<string> {
     const given = readArguments(check, args), file = fileOf(given);
-    const config = await read(file);
+    const config = await read(file, surroundings);
     return given.has("json") ? jsonLine(config) : `${file}: right, ${countOf(config.rules)}\n`;
   },
 };
@@ -67,63 +71,106 @@ const diff: Command = {
   example: "mcr config diff mcr.yaml",
   options: [JSON_OPTION, SOCKET_OPTION],
   ...FILE,
-  async run(args, { write }): Promise<number> {
+  async run(args, surroundings): Promise<number> {
     const given = readArguments(diff, args);
-    const { rules } = await read(fileOf(given));
+    const { rules } = await read(fileOf(given), surroundings);
     using client = await connectTo(given);
-    const difference = await apply(client, rules, true);
-    await write(given.has("json") ? jsonLine(difference) : formatDifference(difference, rules));
+    const difference = await apply(client, rules, { dry_run: true });
+    await surroundings.write(given.has("json") ? jsonLine(difference) : formatDifference(difference, rules));
     return difference.added.length + difference.removed.length + difference.replaced.length > 0 ? 1 : 0;
   },
 };
 
 const applyCommand: Command = {
   name: "config apply",
-  usage: "mcr config apply [--dry-run] [-j] [--socket PATH] [FILE]",
+  usage: "mcr config apply [--dry-run] [--merge] [-j] [--socket PATH] [FILE]",
   summary: "Make the rules of a file the ones in force",
   details: `All of it or nothing. Rules that the file does not have are removed, those added
 at run time included; unchanged rules are not touched. Prints what changes
 before it does. Settings beside the rules take effect when the relay is started:
-those that differ are named.`,
+those that differ are named. With --merge all rules that are there stay as they
+are, and of the file come those whose input no rule has.`,
   example: "mcr config apply --dry-run mcr.yaml\nmcr config apply mcr.yaml",
-  options: [DRY_RUN, JSON_OPTION, SOCKET_OPTION],
+  options: [DRY_RUN, MERGE, JSON_OPTION, SOCKET_OPTION],
   ...FILE,
-  async run(args, { write, notice }): Promise<string> {
+  async run(args, surroundings): Promise<string> {
     const given = readArguments(applyCommand, args), file = fileOf(given);
-    const config = await read(file);
+    const config = await read(file, surroundings), merge = given.has("merge") ? { merge: true } : {};
     using client = await connectTo(given);
-    const foreseen = await apply(client, config.rules, true);
-    if (!given.has("json")) await write(formatDifference(foreseen, config.rules));
+    const foreseen = await apply(client, config.rules, { dry_run: true, ...merge });
+    if (!given.has("json")) await surroundings.write(formatDifference(foreseen, config.rules));
     for (const key of await settingsThatDiffer(client, config)) {
-      notice(`mcr: "${key}" of ${file} takes effect when the relay is started again\n`);
+      surroundings.notice(`mcr: "${key}" of ${file} takes effect when the relay is started again\n`);
     }
     if (given.has("dry-run")) return given.has("json") ? jsonLine(foreseen) : "";
-    const done = await apply(client, config.rules, false);
+    const done = await apply(client, config.rules, merge);
     return given.has("json") ? jsonLine(done) : "";
   },
 };
 
 const save: Command = {
   name: "config save",
-  usage: "mcr config save [--socket PATH] [FILE]",
+  usage: "mcr config save [-j] [--socket PATH] [FILE]",
   summary: "Write the rules in force into a file",
   details: `Keeps the file's comments, its order and its settings; makes the file if there
 is none. The file is replaced in one step, so that it is whole at any time.
 Without FILE it is the one that the relay was started with, else
 ${SYSTEM_CONFIG}.`,
   example: "mcr config save",
-  options: [SOCKET_OPTION],
+  options: [{ ...JSON_OPTION, help: "print file and number of rules as one line of JSON" }, SOCKET_OPTION],
   ...FILE,
   async run(args): Promise<string> {
     const given = readArguments(save, args);
     using client = await connectTo(given);
     const { config, file: own } = await client.call("config.get", {});
     const file = given.positionals[0] ?? own ?? SYSTEM_CONFIG;
-    const { saveRules } = await import("../yaml/save.ts");
-    await saveRules(file, config.rules);
+    await saveConfigFile(file, config);
+    if (given.has("json")) return jsonLine({ file, rules: config.rules.length });
     return `${file}: saved, ${countOf(config.rules)}\n`;
   },
 };
+
+const importCommand: Command = {
+  name: "config import",
+  usage: "mcr config import [-j] [-o FILE] FILE",
+  summary: "Make a configuration of one of mcrd",
+  details: `FILE is the JSON5 file of the reference implementation. Prints it as YAML, or
+writes it to a file, and lists on standard error all that has no equal or is
+wrong; what is wrong does not come along. Ends with status 1 when nothing does.
+Needs neither a running relay nor any rights.`,
+  example: "mcr config import mcrd.json5\nmcr config import -o mcr.yaml mcrd.json5",
+  options: [
+    { name: "output", short: "o", value: "FILE", help: "file to write, in place of what it holds" },
+    { ...JSON_OPTION, help: "print the configuration as one line of JSON" },
+  ],
+  ...FILE,
+  async run(args, { notice }): Promise<string> {
+    const given = readArguments(importCommand, args), [file] = given.positionals, output = given.one("output");
+    if (file === undefined) throw new UsageError(`Cannot import no file: expected ${importCommand.usage}`);
+    if (output !== undefined && isTheirs(output)) {
+      throw new UsageError(`Cannot write "${output}": what is imported is YAML, and .json5 is read as mcrd's`);
+    }
+    const [{ readJson5Config }, { formatConfig }, { writeAtomically }] = await Promise.all([
+      import("../compat/json5_file.ts"),
+      import("../yaml/save.ts"),
+      import("../atomic_file.ts"),
+    ]);
+    const { config, notes, problems } = await readJson5Config(file);
+    for (const note of notes) notice(`mcr: ${file}: ${note}\n`);
+    for (const { path, message } of problems) notice(`mcr: ${file}: ${message}; ${path || "all of it"} is left out\n`);
+    const isEmpty = config.rules.length === 0 && Object.keys(config).length === EMPTY_KEYS;
+    if (isEmpty && notes.length + problems.length > 0) {
+      throw new Error(`Cannot import ${file}: mcr can take nothing of it`);
+    }
+    const text = given.has("json") ? jsonLine(config) : formatConfig(config);
+    if (output === undefined) return text;
+    await writeAtomically(output, text);
+    return `${output}: imported, ${countOf(config.rules)}\n`;
+  },
+};
+
+/** Those that every configuration has: its version and its rules. */
+const EMPTY_KEYS = 2;
 
 const schema: Command = {
   name: "config schema",
@@ -142,18 +189,17 @@ const schema: Command = {
 /** The `config` command. */
 export const config: Command = makeGroup({
   name: "config",
-  summary: "Check, show, compare, apply and save configurations",
+  summary: "Check, show, compare, apply, save and import configurations",
   example: "mcr config check mcr.yaml\nmcr config apply mcr.yaml\nmcr config save",
-  subcommands: [check, show, diff, applyCommand, save, schema],
+  subcommands: [check, show, diff, applyCommand, save, importCommand, schema],
 });
 
 function fileOf(given: Arguments): string {
   return given.positionals[0] ?? SYSTEM_CONFIG;
 }
 
-async function read(file: string): Promise<Config> {
-  const { readConfig } = await import("../yaml/file.ts");
-  return (await readConfig(file)).config;
+function read(file: string, { notice }: Surroundings): Promise<Config> {
+  return readConfigFile(file, (text) => notice(`mcr: ${text}\n`));
 }
 
 function countOf({ length }: readonly RuleSpec[]): string {
@@ -163,8 +209,11 @@ function countOf({ length }: readonly RuleSpec[]): string {
 /** Rules of which a line of the protocol surely has room for this many bytes. */
 const STAGED_BYTES_MAX = LINE_BYTES_MAX / 2;
 
+/** How a file is applied: see the method of this name. */
+type ApplyOptions = Omit<Methods["config.apply"]["params"], "rules">;
+
 /** Hands the rules over, in lines of a size that the supervisor takes, and has them applied. */
-async function apply(client: Client, rules: readonly RuleSpec[], isDry: boolean): Promise<RulesDifference> {
+async function apply(client: Client, rules: readonly RuleSpec[], options: ApplyOptions): Promise<RulesDifference> {
   let part: RuleSpec[] = [], bytes = 0;
   for (const rule of rules) {
     part.push(rule);
@@ -173,7 +222,7 @@ async function apply(client: Client, rules: readonly RuleSpec[], isDry: boolean)
     await client.call("config.stage", { rules: part });
     [part, bytes] = [[], 0];
   }
-  return await client.call("config.apply", { rules: part, dry_run: isDry });
+  return await client.call("config.apply", { rules: part, ...options });
 }
 
 /** Settings of a file that the running relay has otherwise. */

@@ -17,12 +17,18 @@ import { mergeSettings, readSettings, resolveOptions } from "../run_options.ts";
 import { resolveSocketPath } from "../socket_path.ts";
 import { onReload, stopSignal } from "../stop_signal.ts";
 import type { Supervisor } from "../supervisor.ts";
+import { readConfigFile } from "./config_file.ts";
+
+/** What of a file has no equal here, as it is logged. */
+const NOTE = "{note}";
 
 /** What a relay is started with. */
 interface Started {
   readonly settings: Settings;
   readonly rules: readonly RuleSpec[];
   readonly file?: string;
+  /** What of the file has no equal here. */
+  readonly notes: readonly string[];
 }
 
 /** The `run` command. */
@@ -140,10 +146,10 @@ in good order, a second one at once. It needs CAP_NET_RAW and CAP_NET_ADMIN.`,
 /** What a relay is started with: the settings of the file under those of the command line. */
 async function readConfiguration(given: Arguments): Promise<Started> {
   const said = readSettings(given), file = given.one("config") ?? await usualFile();
-  if (file === undefined) return { settings: said, rules: [] };
-  const { readConfig } = await import("../yaml/file.ts");
-  const { version: _, rules, ...settings } = (await readConfig(file)).config;
-  return { settings: mergeSettings(settings, said), rules, file };
+  if (file === undefined) return { settings: said, rules: [], notes: [] };
+  const notes: string[] = [];
+  const { version: _, rules, ...settings } = await readConfigFile(file, (text) => notes.push(text));
+  return { settings: mergeSettings(settings, said), rules, file, notes };
 }
 
 /** The machine's own file, if there is one. */
@@ -156,10 +162,11 @@ async function usualFile(): Promise<string | undefined> {
   }
 }
 
-async function supervise({ settings, rules, file }: Started, path: string, { notice }: Surroundings): Promise<void> {
-  const options = resolveOptions(settings), startMs = Date.now();
+async function supervise(started: Started, path: string, { notice }: Surroundings): Promise<void> {
+  const { settings, rules, file, notes } = started, options = resolveOptions(settings), startMs = Date.now();
   using logger = new Logger({ write: notice, isJournal: isJournalStream(), ...options.log });
   const { logs } = logger;
+  for (const note of notes) logs.supervisor(NOTE, "warning", { note });
   using stop = stopSignal(logs.supervisor);
   const { Endpoint, EventHub, Server, Supervisor, Relay, nativeVersion, StateFile } = await loadParts();
   // The claim comes first: of two supervisors that start together one goes no further. It is given up last.
@@ -222,8 +229,7 @@ async function reload(supervisor: Supervisor, file: string | undefined, log: Log
     return;
   }
   try {
-    const { readConfig } = await import("../yaml/file.ts");
-    const { rules } = (await readConfig(file)).config;
+    const { rules } = await readConfigFile(file, (note) => log(NOTE, "warning", { note }));
     const { added, removed, replaced, unchanged } = await supervisor.configuration.become(rules);
     const fields = { file, added: added.length, removed: removed.length, replaced: replaced.length, unchanged };
     log("SIGHUP: {file}: {added} added, {removed} removed, {replaced} replaced, {unchanged} unchanged", "info", fields);

@@ -9,19 +9,12 @@ import { NoDaemonError, UsageError } from "../error.ts";
 import type { OutputCounters, RuleCounters, RuleStatus, WorkerStatus } from "../model.ts";
 import type { Methods } from "../protocol.ts";
 import { VERSION } from "../version.ts";
-import { hasCommand, passOn, translated, type Translation } from "./translate.ts";
+import { CONFIG_ROWS, LEVEL_ROWS } from "./mcrctl_config.ts";
+import { asked, passOn, type Row, translated } from "./translate.ts";
 
 const SOCKET: Option = { name: "socket-path", value: "PATH", help: "control socket (default: where mcr looks for it)" };
-const FILE: Option = { name: "file", value: "FILE", help: "the configuration file" };
 /** Numbers of IP protocols. */
 const PROTOCOLS = { udp: 17, esp: 50 } as const;
-
-type Row = Omit<Translation, "name" | "example" | "options"> & {
-  /** Without the program. */
-  readonly name: string;
-  readonly example?: string;
-  readonly options?: readonly Option[];
-};
 
 /** Takes what the method of this name answers. */
 type Answer<Name extends keyof Methods> = Methods[Name]["result"];
@@ -117,65 +110,21 @@ and --name both give that, and either finds the rule again.`,
   },
 ];
 
-/** Commands below `mcrctl config` and `mcrctl log-level`, which are as long as `mcr` has their equal. */
-const CONFIG: readonly Row[] = [
-  { name: "config show", summary: "Print the configuration", ours: "config show", toOurs: at },
-  {
-    name: "config load",
-    summary: "Make a file the configuration",
-    example: "--replace --file /etc/mcr/mcr.yaml",
-    options: [FILE, { name: "replace", help: "needed: rules that the file does not have are removed" }],
-    ours: "config apply",
-    toOurs: (given) => {
-      if (given.has("replace")) return [...at(given), "--", fileOf(given)];
-      throw new UsageError("Cannot load a file into the rules that are there: expected --replace");
-    },
-  },
-  {
-    name: "config save",
-    summary: "Write the configuration to a file",
-    options: [FILE],
-    ours: "config save",
-    toOurs: (given) => [...at(given), "--", ...given.all("file")],
-  },
-  {
-    name: "config check",
-    summary: "Check a file without loading it",
-    example: "--file /etc/mcr/mcr.yaml",
-    options: [FILE],
-    ours: "config check",
-    toOurs: (given) => ["--", fileOf(given)],
-  },
-];
-const LEVELS: readonly Row[] = [
-  { name: "log-level get", summary: "Print the log levels", ours: "log-level get", toOurs: at },
-  {
-    name: "log-level set",
-    summary: "Change a log level",
-    example: "--global debug",
-    options: [
-      { name: "global", value: "LEVEL", help: "level of all areas" },
-      { name: "facility", value: "AREA", help: "the one area that --level is for" },
-      { name: "level", value: "LEVEL", help: "level of that area" },
-    ],
-    ours: "log-level set",
-    toOurs: (given) => [...at(given), "--", ...levelOf(given)],
-  },
-];
-
 /** The program, as a command that holds its own. */
 export function makeMcrctl(commands: readonly Command[]): Command {
   const make = ({ name, example = "", options = [], ...row }: Row): Command => {
     const line = `mcr mcrctl ${name} ${example}`.trimEnd();
     return translated({ ...row, name: `mcrctl ${name}`, example: line, options: [...options, SOCKET] }, commands);
   };
-  const holder = (name: string, summary: string, rows: readonly Row[]): Command[] => {
-    const known = rows.filter(({ ours }) => hasCommand(ours, commands));
-    const subcommands = known.map(make);
-    if (subcommands.length === 0) return [];
-    return [
-      makeGroup({ name: `mcrctl ${name}`, summary, example: subcommands[0]!.example, options: [SOCKET], subcommands }),
-    ];
+  const holder = (name: string, summary: string, rows: readonly Row[]): Command => {
+    const subcommands = rows.map(make);
+    return makeGroup({
+      name: `mcrctl ${name}`,
+      summary,
+      example: subcommands[0]!.example,
+      options: [SOCKET],
+      subcommands,
+    });
   };
   const group = makeGroup({
     name: "mcrctl",
@@ -184,8 +133,8 @@ export function makeMcrctl(commands: readonly Command[]): Command {
     options: [SOCKET],
     subcommands: [
       ...ROWS.map(make),
-      ...holder("config", "Show, load, save and check the configuration", CONFIG),
-      ...holder("log-level", "Show and change what is logged", LEVELS),
+      holder("config", "Show, load, save and check the configuration", CONFIG_ROWS),
+      holder("log-level", "Show and change what is logged", LEVEL_ROWS),
     ],
   });
   return withVersion(group);
@@ -200,16 +149,6 @@ export function withVersion(group: Command): Command {
       return await group.run(args, surroundings);
     },
   };
-}
-
-/** Which supervisor. */
-function at(given: Arguments): string[] {
-  return passOn(given, { "socket-path": "socket" });
-}
-
-/** Which supervisor, and in JSON. */
-function asked(given: Arguments): string[] {
-  return ["--json", ...at(given)];
 }
 
 /** At most one of the two options that give a name. */
@@ -227,19 +166,6 @@ function ruleOf(given: Arguments): string {
   return name;
 }
 
-function fileOf(given: Arguments): string {
-  const file = given.one("file");
-  if (file === undefined) throw new UsageError("Cannot read a configuration without a file: expected --file FILE");
-  return file;
-}
-
-function levelOf(given: Arguments): readonly string[] {
-  const [all, area, level] = [given.one("global"), given.one("facility"), given.one("level")];
-  if (all !== undefined && area === undefined && level === undefined) return [all];
-  if (all === undefined && area !== undefined && level !== undefined) return [area, level];
-  throw new UsageError("Cannot set a log level: expected --global LEVEL, or --facility AREA --level LEVEL");
-}
-
 function describeRule({ id, name, input, outputs }: RuleStatus): Record<string, unknown> {
   return {
     rule_id: id,
@@ -248,7 +174,12 @@ function describeRule({ id, name, input, outputs }: RuleStatus): Record<string, 
     input_group: input.group,
     input_port: input.port,
     input_protocol: PROTOCOLS[input.protocol ?? "udp"],
-    outputs: outputs.map(({ group, port, interface: name }) => ({ group, port, interface: name })),
+    outputs: outputs.map(({ group, port, interface: name, ttl }) => ({
+      group,
+      port,
+      interface: name,
+      ...ttl === undefined ? {} : { ttl },
+    })),
     source: "Dynamic",
   };
 }

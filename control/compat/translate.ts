@@ -5,7 +5,8 @@
  * @module
  */
 import { type Arguments, type Command, type Option, readArguments, type Surroundings } from "../command.ts";
-import { resolveCommand, wordOf } from "../command_tree.ts";
+import { resolveCommand } from "../command_tree.ts";
+import { ConfigError } from "../config_text.ts";
 import { ControlError } from "../error.ts";
 
 /** Such a command, and what it is for us. */
@@ -22,11 +23,19 @@ export interface Translation {
   readonly toOurs: (given: Arguments) => readonly string[];
   /** What to print for the answer of ours, read from its JSON; without it that prints for itself. */
   readonly toTheirs?: (answer: never, given: Arguments) => unknown;
+  /** What to print when a file is wrong; an error as for all else unless given. */
+  readonly fromProblems?: (error: ConfigError) => unknown;
 }
+
+/** A command of `mcrctl`, named without that, and with an example only where it needs arguments. */
+export type Row = Omit<Translation, "example" | "options"> & {
+  readonly example?: string;
+  readonly options?: readonly Option[];
+};
 
 /** Makes the command; `commands` are those of `mcr`. */
 export function translated(translation: Translation, commands: readonly Command[]): Command {
-  const { ours, toOurs, toTheirs, ...texts } = translation;
+  const { ours, toOurs, toTheirs, fromProblems, ...texts } = translation;
   const command: Command = {
     ...texts,
     usage: usageOf(translation),
@@ -39,9 +48,8 @@ export function translated(translation: Translation, commands: readonly Command[
         const answer = JSON.parse(String(await runOurs(line, commands, surroundings)));
         return format(toTheirs(answer as never, given));
       } catch (error) {
-        // What the supervisor refuses is an answer, too; their programs then end with 0.
-        if (!(error instanceof ControlError)) throw error;
-        await surroundings.write(format({ Error: error.message }));
+        // What is refused is an answer, too; their programs then end with 0.
+        await surroundings.write(format(describeRefusal(error, fromProblems)));
         return 1;
       }
     },
@@ -49,10 +57,21 @@ export function translated(translation: Translation, commands: readonly Command[
   return command;
 }
 
+function describeRefusal(error: unknown, fromProblems: Translation["fromProblems"]): unknown {
+  if (error instanceof ControlError) return { Error: error.message };
+  if (!(error instanceof ConfigError) || error.isUnread) throw error;
+  return fromProblems?.(error) ?? { Error: `Invalid configuration: ${error.message}` };
+}
+
 /** Options that are given under one name and passed on under another: `{ "num-workers": "workers" }`. */
 export function passOn(given: Arguments, names: Readonly<Record<string, string>>): string[] {
   // In one word, so that a value may begin with a hyphen.
   return Object.entries(names).flatMap(([theirs, ours]) => given.all(theirs).map((value) => `--${ours}=${value}`));
+}
+
+/** Which supervisor `mcrctl` asks, and in JSON. */
+export function asked(given: Arguments): string[] {
+  return ["--json", ...passOn(given, { "socket-path": "socket" })];
 }
 
 async function runOurs(
@@ -72,15 +91,4 @@ function format(answer: unknown): string {
 function usageOf({ name, options }: Translation): string {
   return [name, ...options.map(({ name: option, value }) => `[--${option}${value === undefined ? "" : ` ${value}`}]`)]
     .join(" ");
-}
-
-/** Whether `mcr` has the command of this name, which may be below others. */
-export function hasCommand(name: string, commands: readonly Command[]): boolean {
-  let below: readonly Command[] | undefined = commands;
-  for (const word of name.split(" ")) {
-    const found: Command | undefined = below?.find((command) => wordOf(command) === word);
-    if (found === undefined) return false;
-    below = found.subcommands;
-  }
-  return true;
 }

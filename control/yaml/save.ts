@@ -5,12 +5,13 @@
  */
 import { Document, isMap, isSeq, type Node, parseDocument, YAMLSeq } from "yaml";
 import { writeAtomically } from "../atomic_file.ts";
+import { readTextIfThere } from "../config_text.ts";
 import type { RuleSpec } from "../model.ts";
 import { RULE } from "../rule.ts";
 import { ruleId } from "../rule_text.ts";
 import { type Config, CONFIG_VERSION } from "../config.ts";
 import { compareRules, isSameRule, specOf } from "../rule_difference.ts";
-import { ConfigError, parseConfig, readText } from "./file.ts";
+import { parseConfig } from "./file.ts";
 
 /** The text of a file that says these rules: `text` with its rules made so, or a new one when there is none. */
 export function rewriteRules(file: string, text: string | undefined, rules: readonly RuleSpec[]): string {
@@ -78,13 +79,4 @@ export function formatConfig(config: Config): string {
 export async function saveRules(file: string, rules: readonly RuleSpec[]): Promise<void> {
   const text = await readTextIfThere(file);
   await writeAtomically(file, rewriteRules(file, text, rules));
-}
-
-async function readTextIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readText(file);
-  } catch (error) {
-    if (error instanceof ConfigError && error.isMissing) return undefined;
-    throw error;
-  }
 }

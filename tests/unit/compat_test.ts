@@ -2,9 +2,8 @@
 import { deepStrictEqual, equal, match } from "node:assert/strict";
 import { main } from "../../cli.ts";
 import { type Command, readArguments } from "../../control/command.ts";
-import { allOf, makeGroup, resolveCommand } from "../../control/command_tree.ts";
+import { allOf, resolveCommand } from "../../control/command_tree.ts";
 import { COMMANDS, HIDDEN } from "../../control/commands/mod.ts";
-import { makeMcrctl } from "../../control/compat/mcrctl.ts";
 import { makeMcrd, makeMcrgen } from "../../control/compat/mcrd.ts";
 import { commandHelp } from "../../control/help.ts";
 import { TestSupervisor } from "./fake_engine.ts";
@@ -121,6 +120,12 @@ const WRONG: readonly [line: string, message: RegExp][] = [
   ["mcrctl remove", /Cannot remove a rule without its id or name: expected --rule-id or --name/],
   ["mcrd", /Cannot run "mcr mcrd" alone: expected mcr mcrd supervisor/],
   ["mcrd supervisor --num-workers 0", /Cannot use --workers "0"/],
+  ["mcrctl config load", /Cannot read a configuration without a file: expected --file FILE/],
+  ["mcrctl config check", /Cannot read a configuration without a file: expected --file FILE/],
+  ["mcrctl log-level set --level debug", /Cannot set a log level: expected --global LEVEL, or --facility FACILITY/],
+  ["mcrctl log-level set --global debug --facility Stats --level info", /Cannot set a log level/],
+  ["mcrctl log-level set --global trace", /Cannot use --global "trace": expected emergency, alert, .*, debug/],
+  ["mcrctl log-level set --facility Test --level info", /Cannot use --facility "Test": expected Supervisor, /],
   ["mcrd supervisor --interface a/b", /Cannot use --interface "a\/b": expected an interface name/],
   ["mcrgen --group 239.1.1.1 --mode fast", /Cannot use --mode "fast": expected async, spin, burst/],
 ];
@@ -160,10 +165,7 @@ function spies(called: string[]): Command[] {
     options: [],
     run: (args) => Promise.resolve(void called.push([name, ...args].join(" "))).then(() => ""),
   });
-  const group = (name: string, ...below: string[]): Command => {
-    return makeGroup({ name, summary: "", example: "", subcommands: below.map((word) => spy(`${name} ${word}`)) });
-  };
-  return [spy("run"), spy("gen"), group("config", "show", "apply", "save", "check"), group("log-level", "get", "set")];
+  return [spy("run"), spy("gen")];
 }
 
 const TRANSLATED: readonly [theirs: string, ours: string][] = [
@@ -181,20 +183,17 @@ const TRANSLATED: readonly [theirs: string, ours: string][] = [
     "mcrgen --group 239.1.1.1 --port 1 --interface eth0 --rate 5 --count 0 --mode burst",
     "gen --interface=eth0 --group=239.1.1.1 --port=1 --rate=0 --size=1024",
   ],
-  ["mcrctl --socket-path /s config show", "config show --socket=/s"],
-  ["mcrctl config load --file /etc/f --replace --socket-path /s", "config apply --socket=/s -- /etc/f"],
-  ["mcrctl config save", "config save --"],
-  ["mcrctl config save --file f", "config save -- f"],
-  ["mcrctl config check --file f", "config check -- f"],
-  ["mcrctl log-level get", "log-level get"],
-  ["mcrctl log-level set --global debug", "log-level set -- debug"],
-  ["mcrctl log-level set --facility Ingress --level debug", "log-level set -- Ingress debug"],
+  ["mcrd supervisor --config /etc/mcrd.json5 --log-json", "run --config=/etc/mcrd.json5 --log-format=json"],
+  [
+    "mcrgen --group 239.1.1.1 --port 1 --interface eth0 --payload HELLO --size 4 -q",
+    "gen --interface=eth0 --group=239.1.1.1 --port=1 --payload=HELLO --size=4",
+  ],
 ];
 for (const [theirs, ours] of TRANSLATED) {
   Deno.test(`${theirs} is mcr ${ours}`, async () => {
     const called: string[] = [];
     const commands = spies(called);
-    const programs = [makeMcrd(commands), makeMcrctl(commands), makeMcrgen(commands)];
+    const programs = [makeMcrd(commands), makeMcrgen(commands)];
     const { command, rest } = resolveCommand(theirs.split(" "), programs);
     const nothing = { notice: () => {}, write: () => Promise.resolve() };
     equal(await command!.run(rest, nothing), "");
@@ -202,32 +201,3 @@ for (const [theirs, ours] of TRANSLATED) {
     match(`${called[0]}`, new RegExp(`${ours.replaceAll(".", "\\.")}$`));
   });
 }
-
-Deno.test("mcrctl has no command that mcr has no equal of", () => {
-  const words = (commands: readonly Command[]): string[] => makeMcrctl(commands).subcommands!.map(({ name }) => name);
-  equal(words([]).includes("mcrctl config"), false);
-  equal(words(spies([])).includes("mcrctl config"), true);
-});
-
-Deno.test("mcrctl refuses what mcr cannot do, before it asks for it", async () => {
-  const called: string[] = [];
-  const mcrctl = makeMcrctl(spies(called));
-  const cases: readonly [line: string, message: RegExp][] = [
-    ["config load --file f", /^Cannot load a file into the rules that are there: expected --replace$/],
-    ["config check", /^Cannot read a configuration without a file: expected --file FILE$/],
-    ["log-level set --level debug", /^Cannot set a log level: expected --global LEVEL, or --facility AREA --level/],
-    ["log-level set --global debug --facility Stats --level info", /^Cannot set a log level/],
-  ];
-  for (const [line, message] of cases) {
-    const { command, rest } = resolveCommand(["mcrctl", ...line.split(" ")], [mcrctl]);
-    const nothing = { notice: () => {}, write: () => Promise.resolve() };
-    await command!.run(rest, nothing).then(
-      () => equal(line, "refused"),
-      (error: Error) => {
-        equal(error.name, "UsageError");
-        match(error.message, message);
-      },
-    );
-  }
-  deepStrictEqual(called, []);
-});

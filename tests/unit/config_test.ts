@@ -1,7 +1,8 @@
 // Goal: whatever a configuration file says wrong is found where it is, in words that mend it.
 import { deepStrictEqual, match, ok, rejects, strictEqual, throws } from "node:assert/strict";
 import { CONFIG_FIELDS, configJsonSchema } from "../../control/config.ts";
-import { ConfigError, parseConfig, readConfig } from "../../control/yaml/file.ts";
+import { ConfigError } from "../../control/config_text.ts";
+import { parseConfig, readConfig } from "../../control/yaml/file.ts";
 
 /** The problems of a text, each as `line:column path: message`. */
 function problemsOf(text: string): string[] {
