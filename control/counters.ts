@@ -142,13 +142,15 @@ export class Counters {
   }
 
   #readOutput(output: Rule["outputs"][number], slot: number): OutputCounters {
-    const sum = (name: "due" | "sent" | "sent_bytes"): number => total(this.#pages, (page) => page.output(slot, name));
-    const due = sum("due"), sent = sum("sent");
+    const sum = (name: "due" | "sent" | "sent_bytes" | "fragmented"): number =>
+      total(this.#pages, (page) => page.output(slot, name));
+    const due = sum("due"), sent = sum("sent"), fragmented = sum("fragmented");
     return {
       output,
       due,
       sent,
       sent_bytes: sum("sent_bytes"),
+      ...(fragmented === 0 ? {} : { fragmented }),
       drops: due === sent ? NO_DROPS : nameDrops(this.#pages.map((page) => page.outputDrops(slot))),
       rates: this.#outputRates.rates(slot),
       ...lastSeen(this.#pages.map((page) => page.output(slot, "last_ns"))),

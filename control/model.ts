@@ -117,6 +117,8 @@ export interface OutputCounters {
   readonly due: number;
   readonly sent: number;
   readonly sent_bytes: number;
+  /** Of those sent: larger than the MTU, so that they left in fragments. Absent if none was. */
+  readonly fragmented?: number;
   readonly drops: Drops;
   readonly rates: Rates;
   /** When the last datagram was sent, in milliseconds of Unix time; absent before the first. */
