@@ -40,11 +40,11 @@ export async function findAccess(): Promise<Access> {
 
 /**
  * Why this kernel has no interfaces of a type, or null where it has. `link` is what `ip link add` makes one by, in a
- * namespace of its own: `"link", "lo", "name", "probe", "type", "vlan", "id", "1"`.
+ * namespace of its own, where it may stand on an Ethernet `under0`: `"link", "under0", "name", "probe", "type", "macvlan"`.
  */
 export async function findMissingLink(access: Access, ...link: string[]): Promise<string | null> {
   if (access.kind === "none") return access.reason;
-  const add = ["ip", "link", "add", ...link];
+  const add = ["sh", "-ec", 'ip link add under0 type veth; ip link add "$@"', "sh", ...link];
   const { code, stderr } = await run(
     access.kind === "user" ? inUserNamespace(add) : ["unshare", "--net", "--", ...add],
   );

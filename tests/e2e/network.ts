@@ -6,15 +6,23 @@
  */
 import { output, run, until } from "./process.ts";
 
-/** One end of a cable: an interface of a namespace and its address. */
+/** An interface of a namespace and its address. */
 export interface End {
   readonly namespace: string;
   readonly interface: string;
   readonly address: string;
 }
 
+/** One end of a cable. Ports of a switch have no address. */
+export type CableEnd = Omit<End, "address"> & Partial<End>;
+
 /** A veth pair. */
-export type Cable = readonly [End, End];
+export type Cable = readonly [CableEnd, CableEnd];
+
+const SINK_CABLE: Cable = [
+  { namespace: "relay", interface: "out0", address: "10.2.0.2/24" },
+  { namespace: "sink", interface: "k0", address: "10.2.0.1/24" },
+];
 
 const SOURCE_CABLE: Cable = [
   { namespace: "source", interface: "s0", address: "10.1.0.1/24" },
@@ -27,11 +35,26 @@ const PREFIX = "mcr";
 /** The networks there are. */
 export const TOPOLOGIES = {
   /** source ── relay ── sink */
-  relay: [
-    SOURCE_CABLE,
+  relay: [SOURCE_CABLE, SINK_CABLE],
+  /** source ── switch ── relay ── sink: what the switch is, is up to the test */
+  switch: [
     [
-      { namespace: "relay", interface: "out0", address: "10.2.0.2/24" },
-      { namespace: "sink", interface: "k0", address: "10.2.0.1/24" },
+      { namespace: "source", interface: "s0", address: "10.1.0.1/24" },
+      { namespace: "switch", interface: "w0" },
+    ],
+    [
+      { namespace: "switch", interface: "w1" },
+      { namespace: "relay", interface: "in0", address: "10.1.0.2/24" },
+    ],
+    SINK_CABLE,
+  ],
+  /** source ── relay ── sink, and both sides of the sink back to the relay */
+  loop: [
+    SOURCE_CABLE,
+    SINK_CABLE,
+    [
+      { namespace: "relay", interface: "back0", address: "10.3.0.2/24" },
+      { namespace: "sink", interface: "k1" },
     ],
   ],
   /** source ── relay ── left, and relay ── right */
@@ -80,8 +103,8 @@ export class Network implements AsyncDisposable {
     const peer = ["peer", "name", b.interface, "netns", this.fullName(b.namespace)];
     await this.ip(a.namespace, "link", "add", a.interface, "type", "veth", ...peer);
     for (const end of [a, b]) {
-      const set = `addr add ${end.address} dev ${end.interface}\nlink set ${end.interface} up\n`;
-      await output(["ip", "-n", this.fullName(end.namespace), "-batch", "-"], { stdin: set });
+      const address = end.address === undefined ? [] : [`addr add ${end.address} dev ${end.interface}`];
+      await this.ipBatch(end.namespace, [...address, `link set ${end.interface} up`]);
     }
   }
 
@@ -112,6 +135,11 @@ export class Network implements AsyncDisposable {
   /** Runs `ip` in a namespace. */
   async ip(namespace: string, ...args: string[]): Promise<string> {
     return await output(["ip", "-n", this.fullName(namespace), ...args]);
+  }
+
+  /** The same for many lines at once. */
+  async ipBatch(namespace: string, lines: readonly string[]): Promise<void> {
+    await output(["ip", "-n", this.fullName(namespace), "-batch", "-"], { stdin: lines.join("\n") + "\n" });
   }
 
   /** The command line that runs `argv` in a namespace, with the process id that it is started with. */
