@@ -62,7 +62,8 @@ async function ask(
       client.call("interface.list", {}),
     ]);
     const lockedKib = workers.flatMap((worker) => readProcess(worker.pid ?? 0)?.lockedKib ?? []);
-    const daemon = { pid, rules, stats, workers, process: readProcess(pid), lockedKib };
+    const joined = new Map(interfaces.map(({ name, joined = [] }) => [name, joined]));
+    const daemon = { pid, rules, stats, workers, process: readProcess(pid), joined, lockedKib };
     return { state: "alive", daemon, interfaces };
   } catch (error) {
     return { state: stateOf(path, error), daemon: undefined, interfaces: [] };

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { groupCount, membershipsOf, RANGE_GROUPS_MAX } from "../memberships.ts";
 import { type Finding, Findings } from "./finding.ts";
-import { CAPABILITY, inputNames, numberOf, rulesOf, subjectOf, type SystemView } from "./view.ts";
+import { CAPABILITY, inputNames, linkNamed, numberOf, rulesOf, subjectOf, type SystemView } from "./view.ts";
 
 const KERNEL_MIN = [6, 1] as const;
 /** Wanted without CAP_NET_ADMIN, as the relay asks for them where it may: queues of large frames, send buffers. */
@@ -112,6 +113,25 @@ export function checkMemberships(view: SystemView): readonly Finding[] {
   };
   refuse("ipv4/igmp_max_memberships", MEMBERSHIPS, "a group");
   refuse("ipv4/igmp_max_msf", SOURCES, "a group for one source");
+  for (const { id, input } of rulesOf(view)) {
+    const joined = view.daemon!.joined.get(input.interface);
+    // What is missing or down is told elsewhere, and joined when it comes.
+    if (!linkNamed(view, input.interface)?.isUp || joined === undefined) continue;
+    if (groupCount(input) > RANGE_GROUPS_MAX) {
+      const text =
+        `${input.group} of rule ${id} are more than ${RANGE_GROUPS_MAX} groups, of which none is joined: let the ` +
+        "switch send them here unasked";
+      found.add("note", text);
+      continue;
+    }
+    const missing = membershipsOf(input).map(({ group, source }) => source === undefined ? group : `${source}@${group}`)
+      .find((one) => !joined.includes(one));
+    if (missing === undefined) continue;
+    const text =
+      `${missing} is not joined on ${input.interface}, though rule ${id} is for it: the log says why; it is tried ` +
+      "again when the rule is added again";
+    found.add("warning", text);
+  }
   if (view.setting("net/ipv4/igmp_max_memberships") === undefined) return found.all();
   const groups = new Set(rulesOf(view).map(({ input }) => `${input.interface} ${input.group}`)).size;
   return found.orOk(`${groups} wanted; igmp_max_memberships limits a socket, and there are as many as it takes`);

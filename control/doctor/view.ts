@@ -46,6 +46,8 @@ export interface DaemonView {
   readonly stats: Stats;
   readonly workers: readonly WorkerStatus[];
   readonly process: ProcessView | undefined;
+  /** What it has joined, by interface: `239.1.1.1`, or `10.1.1.1@239.1.1.1` from one source. */
+  readonly joined: ReadonlyMap<string, readonly string[]>;
   /** Memory that each worker has locked. */
   readonly lockedKib: readonly number[];
 }

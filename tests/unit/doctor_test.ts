@@ -98,6 +98,21 @@ const BROKEN: readonly (readonly [string, SystemView, readonly string[]])[] = [
     ],
   ],
   [
+    "a group that could not be joined",
+    machine({ daemon: daemon([SPEC], { joined: new Map([["eth0", ["239.1.1.2"]]]) }) }),
+    ["warning memberships"],
+  ],
+  [
+    "more groups than are joined one by one",
+    machine({
+      daemon: daemon([{
+        input: { ...SPEC.input, group: "239.1.0.0/16" },
+        outputs: [{ ...SPEC.outputs[0]!, group: "239.2.0.0/16" }],
+      }]),
+    }),
+    ["note memberships"],
+  ],
+  [
     "few descriptors, and memory that is not locked",
     machine({ daemon: daemon([SPEC], { process: { ...ROOT, filesMax: 256 }, lockedKib: [0, 2048] }) }),
     [

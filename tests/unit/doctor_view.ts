@@ -5,6 +5,7 @@
  */
 import type { DaemonView, LinkView, ProcessView, SystemView } from "../../control/doctor/view.ts";
 import type { OutputCounters, Rates, RuleCounters, RuleSpec, RuleStatus, WorkerStatus } from "../../control/model.ts";
+import { membershipsOf } from "../../control/memberships.ts";
 import { ruleId } from "../../control/rule_text.ts";
 
 /** So much a second, over each time. */
@@ -79,6 +80,13 @@ const WORKER: WorkerStatus = {
   ...{ received: 100, received_bytes: 131_600, relayed: 100, drops: {}, rates: STILL },
 };
 
+/** What a supervisor joins for these rules. */
+function joinedFor(specs: readonly RuleSpec[]): Map<string, string[]> {
+  const joined = new Map([["eth0", []], ["eth1", []]] as [string, string[]][]);
+  for (const { input } of specs) joined.get(input.interface)?.push(...membershipsOf(input).map(({ group }) => group));
+  return joined;
+}
+
 /** A supervisor with these rules. */
 export function daemon(specs: readonly RuleSpec[] = [SPEC], change: Partial<DaemonView> = {}): DaemonView {
   return {
@@ -87,6 +95,7 @@ export function daemon(specs: readonly RuleSpec[] = [SPEC], change: Partial<Daem
     stats: { totals: WORKER, rules: specs.map((spec) => countersOf(spec)), advice: {} },
     workers: [WORKER],
     process: ROOT,
+    joined: joinedFor(specs),
     lockedKib: [2048],
     ...change,
   };
