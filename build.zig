@@ -17,6 +17,7 @@ comptime {
 const library_sources: []const []const u8 = &.{
     "absorber.c",
     "base.c",
+    "capture.c",
     "channel.c",
     "control_socket.c",
     "egress.c",
@@ -78,6 +79,7 @@ const native_sources: []const []const u8 = &.{
 const test_sources: []const []const u8 = &.{
     "address_test.c",
     "bpf.c",
+    "capture_test.c",
     "channel_test.c",
     "egress_test.c",
     "egress_world.c",

@@ -27,7 +27,7 @@ export type {
   RuleEvent,
   WorkerEvent,
 } from "./control/event.ts";
-export type { EventStream } from "./control/event_stream.ts";
+export type { EventStream, NotificationStream, TraceStream } from "./control/event_stream.ts";
 export type { Area, Level, LogLevels } from "./control/log_level.ts";
 export type {
   Drops,
@@ -56,4 +56,14 @@ export { parseRuleSpec } from "./control/rule.ts";
 export { ruleId } from "./control/rule_text.ts";
 export { parseOutput } from "./control/rule_word.ts";
 export { resolveSocketPath } from "./control/socket_path.ts";
+export type {
+  TracedDatagram,
+  TraceEnd,
+  TraceEvent,
+  TraceNeighbour,
+  TraceRequest,
+  TraceSettings,
+  TraceStep,
+  TraceVerdict,
+} from "./control/trace.ts";
 export { PROTOCOL_VERSION, VERSION } from "./control/version.ts";

@@ -5,10 +5,11 @@
  */
 import { messageOf, NoDaemonError } from "./error.ts";
 import type { EventFilter } from "./event.ts";
-import { EventStream } from "./event_stream.ts";
+import { EventStream, TraceStream } from "./event_stream.ts";
 import { readLines } from "./lines.ts";
 import { type MethodName, type Methods, parseReply, type Reply } from "./protocol.ts";
 import { resolveSocketPath } from "./socket_path.ts";
+import type { TraceRequest } from "./trace.ts";
 
 /** Bytes in one reply line; a string of JavaScript cannot be longer. */
 const REPLY_BYTES_MAX = 1 << 29;
@@ -96,6 +97,19 @@ export class Client implements Disposable {
    */
   events(filter: EventFilter = {}): EventStream {
     return new EventStream(() => dial(this.#path), filter);
+  }
+
+  /**
+   * Explains datagrams as they come, step by step: where they are received, which rule takes them, what each output does.
+   * Over a connection of its own, as events.
+   *
+   * @example
+   * ```ts ignore
+   * for await (const event of client.trace({ group: "239.1.1.1", port: 5001 })) console.log(event);
+   * ```
+   */
+  trace(request: TraceRequest): TraceStream {
+    return new TraceStream(() => dial(this.#path), request);
   }
 
   /** Disconnects; calls that were not answered reject. */

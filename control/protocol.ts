@@ -12,6 +12,7 @@ import type { LogLevels } from "./log_level.ts";
 import type { InterfaceStatus, RuleSpec, RuleStatus, Stats, WorkerStatus } from "./model.ts";
 
 import type { RulesDifference } from "./rule_difference.ts";
+import type { TraceRequest, TraceSettings } from "./trace.ts";
 
 /** Bytes in one request line, its newline not counted: a rule of 1024 outputs takes less than a tenth of it. */
 export const LINE_BYTES_MAX = 1 << 20;
@@ -43,6 +44,7 @@ export interface Methods {
   "interface.list": { params: Nothing; result: { readonly interfaces: readonly InterfaceStatus[] } };
   "log.level": { params: { readonly levels?: Partial<LogLevels> }; result: { readonly levels: LogLevels } };
   "event.subscribe": { params: EventFilter; result: { readonly kinds: readonly EventKind[] } };
+  "trace.start": { params: TraceRequest; result: TraceSettings };
   "ping": { params: Nothing; result: { readonly pid: number; readonly uptime_ms: number } };
   "version": { params: Nothing; result: { readonly version: string; readonly abi: number; readonly protocol: number } };
 }
@@ -84,6 +86,8 @@ export const IS_CHANGE: Readonly<Record<MethodName, (params: unknown) => boolean
   "interface.list": () => false,
   "log.level": (params) => typeof params === "object" && params !== null && "levels" in params,
   "event.subscribe": () => false,
+  // It changes nothing, but shows who sends what to whom, and payloads.
+  "trace.start": () => true,
   "ping": () => false,
   "version": () => false,
 };

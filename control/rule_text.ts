@@ -23,7 +23,8 @@ export function describePlace({ interface: name, ...place }: Place): string {
   return `${name} ${formatDestination(place)}`;
 }
 
-function formatDestination({ group, port, protocol }: Omit<Place, "interface">): string {
+/** A place without its interface: `239.1.1.1:5001`. */
+export function formatDestination({ group, port, protocol }: Omit<Place, "interface">): string {
   const address = group.includes(":") ? `[${group}]` : group;
   return `${address}:${protocol === "esp" ? "esp" : port}`;
 }

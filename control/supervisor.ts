@@ -19,6 +19,7 @@ import { RuleBook } from "./rule_book.ts";
 import { RuleSet } from "./rule_set.ts";
 import { ruleId } from "./rule_text.ts";
 import { subscribe } from "./subscription.ts";
+import { type OpenTap, Tracer } from "./tracer.ts";
 import { PROTOCOL_VERSION, VERSION } from "./version.ts";
 
 /** What a supervisor is made of. */
@@ -29,6 +30,8 @@ export interface SupervisorOptions {
   readonly events: EventHub;
   /** What it was started with; nothing unless given. */
   readonly configuration?: ConfigurationOptions;
+  /** How traces capture; without it there are none. */
+  readonly openTap?: OpenTap;
   /** The number of the boundary between TypeScript and C that was loaded. */
   readonly abi: number;
 }
@@ -47,7 +50,7 @@ export class Supervisor {
   /** What the control socket serves. */
   readonly methods: MethodTable;
 
-  constructor({ engine, logger, events, configuration = { settings: {} }, abi }: SupervisorOptions) {
+  constructor({ engine, logger, events, configuration = { settings: {} }, openTap, abi }: SupervisorOptions) {
     this.#engine = engine;
     this.#log = logger.logs.rule;
     this.#events = events;
@@ -59,11 +62,13 @@ export class Supervisor {
     this.configuration = new Configuration(configuration, this.#rules, this.#log);
     const read = (): Drops => engine.drops(), advise = (reason: string): string => engine.advice(reason);
     events.feed("drop", () => new DropWatch({ read, advise, tell: (event) => events.emit(event) }));
+    const rules = (): RuleStatus[] => [...this.#rules].map((rule) => this.#status(rule));
+    const tracer = new Tracer({ engine, openTap, rules, unsetTtl: configuration.settings.ttl ?? 1 });
     this.methods = {
       "rule.add": (params) => this.#addRule(params),
       "rule.replace": (params) => this.#replaceRule(params),
       "rule.remove": (params) => this.#removeRule(params),
-      "rule.list": withoutParams(() => ({ rules: [...this.#rules].map((rule) => this.#status(rule)) })),
+      "rule.list": withoutParams(() => ({ rules: rules() })),
       "rule.get": (params) => this.#status(this.#rules.get(parseRuleReference(params))),
       ...this.configuration.methods,
       "stats.get": withoutParams(() => this.#engine.stats()),
@@ -74,6 +79,7 @@ export class Supervisor {
         return { levels: logger.levels };
       },
       "event.subscribe": (params, session) => subscribe(events, params, session),
+      "trace.start": (params, session) => tracer.start(params, session),
       "ping": withoutParams(() => ({ pid: Deno.pid, uptime_ms: Math.floor(performance.now() - this.#startedMs) })),
       "version": withoutParams(() => ({ version: VERSION, abi, protocol: PROTOCOL_VERSION })),
     };

@@ -36,6 +36,8 @@ extern "C" {
 
 #define MCR_API __attribute__((visibility("default")))
 
+#include "diagnosis.h"
+
 /* Changes with any change to this file that a caller can see; checked when the library is loaded. */
 #define MCR_ABI_VERSION 2u
 #define MCR_VERSION "0.1.0"
@@ -331,23 +333,6 @@ MCR_API int32_t mcr_interfaces_watch(void);
 
 /* Reads and forgets what is queued, so that the next change is seen. Return: 1 if anything was, else 0. */
 MCR_API int32_t mcr_interfaces_drain(int32_t watch);
-
-/* ---- what a diagnosis asks ---- */
-
-/* What an interface is connected to. */
-struct mcr_link {
-	uint32_t master; /* index of the bridge or bond that it is a part of; 0: none */
-	uint32_t has_carrier;
-	uint32_t is_bridge; /* of the kernel; only then: */
-	uint32_t is_snooping; /* it sends groups only where they were joined, as long as there is a querier */
-	uint32_t has_querier; /* itself, or another that it hears */
-};
-
-/* Looks at one interface. -ENODEV: it is gone. */
-MCR_API int32_t mcr_link_get(uint32_t interface, struct mcr_link *link);
-
-/* 1 when something keeps CLOCK_REALTIME right, as the kernel was told, else 0. */
-MCR_API int32_t mcr_clock_is_synchronized(void);
 
 /* ---- sockets of the relay ---- */
 

@@ -67,6 +67,7 @@ export const MCR_RULE_SOURCES_MAX = 256;
 export const MCR_FRAME_HEADER_BYTES = 62;
 export const MCR_INTERFACE_ADDRESSES_MAX = 16;
 export const MCR_INTERFACE_NAME_BYTES = 16;
+export const MCR_NO_VLAN = 4294967295;
 export const MCR_ABI_VERSION = 2;
 export const MCR_VERSION = "0.1.0";
 export const MCR_PROTOCOL_UDP = 17;
@@ -79,6 +80,43 @@ export const MCR_SEGMENTS_MAX = 64;
 export const MCR_PAUSE_US_MAX = 100000;
 export const MCR_PRIORITY_MAX = 99;
 export const MCR_EXCLUSIVE_PRIORITY = 65000;
+
+export const mcr_link = {
+  sizeof: 20,
+  master: 0,
+  has_carrier: 4,
+  is_bridge: 8,
+  is_snooping: 12,
+  has_querier: 16,
+} as const;
+
+export const mcr_captured = {
+  sizeof: 112,
+  time_ns: 0,
+  interface: 8,
+  link_type: 12,
+  frame_bytes: 16,
+  captured_bytes: 20,
+  packet_offset: 24,
+  vlan: 28,
+  vlan_protocol: 32,
+  version: 36,
+  segment_bytes: 40,
+  is_vouched: 44,
+  is_query: 48,
+  reason: 52,
+  protocol: 56,
+  ttl: 60,
+  port: 64,
+  source_port: 68,
+  payload_bytes: 72,
+  group: 76,
+  group_count: 16,
+  group_stride: 1,
+  source: 92,
+  source_count: 16,
+  source_stride: 1,
+} as const;
 
 export const mcr_worker_stats = {
   sizeof: 512,
@@ -271,15 +309,6 @@ export const mcr_peer = {
   is_member: 12,
 } as const;
 
-export const mcr_link = {
-  sizeof: 20,
-  master: 0,
-  has_carrier: 4,
-  is_bridge: 8,
-  is_snooping: 12,
-  has_querier: 16,
-} as const;
-
 export const mcr_output_options = {
   sizeof: 72,
   address: 0,
@@ -301,6 +330,10 @@ export const mcr_output_options = {
 } as const;
 
 export const symbols = {
+  mcr_link_get: { parameters: ["u32", "buffer"], result: "i32" },
+  mcr_clock_is_synchronized: { parameters: [], result: "i32" },
+  mcr_capture_open: { parameters: ["u32", "buffer", "u32"], result: "i32" },
+  mcr_capture_read: { parameters: ["i32", "buffer", "buffer", "u32"], result: "i32" },
   mcr_abi_version: { parameters: [], result: "u32" },
   mcr_version: { parameters: [], result: "pointer" },
   mcr_error: { parameters: [], result: "pointer" },
@@ -320,8 +353,6 @@ export const symbols = {
   mcr_interfaces_list: { parameters: ["buffer", "u32"], result: "i32" },
   mcr_interfaces_watch: { parameters: [], result: "i32" },
   mcr_interfaces_drain: { parameters: ["i32"], result: "i32" },
-  mcr_link_get: { parameters: ["u32", "buffer"], result: "i32" },
-  mcr_clock_is_synchronized: { parameters: [], result: "i32" },
   mcr_input_open: { parameters: ["u32", "u32", "buffer"], result: "i32" },
   mcr_input_filter: { parameters: ["i32", "u32", "buffer", "u32"], result: "i32" },
   mcr_input_hold: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },

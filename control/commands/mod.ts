@@ -22,6 +22,7 @@ import { run } from "./run.ts";
 import { show } from "./show.ts";
 import { stats } from "./stats.ts";
 import { top } from "./top.ts";
+import { trace } from "./trace.ts";
 import { version } from "./version.ts";
 import { workers } from "./workers.ts";
 
@@ -37,6 +38,7 @@ const OTHERS: readonly Command[] = [
   interfaces,
   config,
   events,
+  trace,
   doctor,
   logLevel,
   ping,

@@ -168,7 +168,7 @@ async function supervise(started: Started, path: string, { notice }: Surrounding
   const { logs } = logger;
   for (const note of notes) logs.supervisor(NOTE, "warning", { note });
   using stop = stopSignal(logs.supervisor);
-  const { Endpoint, EventHub, Server, Supervisor, Relay, nativeVersion, StateFile } = await loadParts();
+  const { Endpoint, EventHub, Server, Supervisor, Relay, nativeVersion, StateFile, openTap } = await loadParts();
   // The claim comes first: of two supervisors that start together one goes no further. It is given up last.
   using endpoint = await Endpoint.claim(path);
   const events = new EventHub();
@@ -180,7 +180,7 @@ async function supervise(started: Started, path: string, { notice }: Surrounding
     ...(state === undefined ? {} : { state }),
   };
   const { abi } = nativeVersion(), source = { engine: relay, abi, startMs };
-  const supervisor = new Supervisor({ engine: relay, logger, events, configuration, abi });
+  const supervisor = new Supervisor({ engine: relay, logger, events, configuration, openTap, abi });
   await using _metrics = await startMetrics(options.metrics, { access: options.access, source, log: logs.control });
   await supervisor.configuration.start(rules);
   using _reload = onReload(() => reload(supervisor, file, logs.supervisor));
@@ -206,11 +206,12 @@ type Parts =
   & typeof import("../supervisor.ts")
   & typeof import("../relay.ts")
   & typeof import("../../ffi/library.ts")
-  & typeof import("../state_file.ts");
+  & typeof import("../state_file.ts")
+  & typeof import("../trace_tap.ts");
 
 /** All that only a supervisor needs. */
 async function loadParts(): Promise<Parts> {
-  const [endpoint, events, server, supervisor, relay, library, state] = await Promise.all([
+  const [endpoint, events, server, supervisor, relay, library, state, tap] = await Promise.all([
     import("../endpoint.ts"),
     import("../event_hub.ts"),
     import("../server.ts"),
@@ -218,8 +219,9 @@ async function loadParts(): Promise<Parts> {
     import("../relay.ts"),
     import("../../ffi/library.ts"),
     import("../state_file.ts"),
+    import("../trace_tap.ts"),
   ]);
-  return { ...endpoint, ...events, ...server, ...supervisor, ...relay, ...library, ...state };
+  return { ...endpoint, ...events, ...server, ...supervisor, ...relay, ...library, ...state, ...tap };
 }
 
 /** Reads the file again. One that is wrong leaves everything as it was. */

@@ -49,6 +49,9 @@ testRelay("a user without rights may list and not change, and is noted", { args:
   strictEqual(listed.code, 0, listed.stderr);
   deepStrictEqual(JSON.parse(listed.stdout).rules.map(({ id }: { id: string }) => id), [ID]);
 
+  const traced = await attemptAs(supervisor, {}, "trace", "239.1.1.1");
+  match(traced.stderr, /^mcr: Cannot call "trace\.start": this user may look but change nothing/);
+
   const refusal = 'Cannot call "rule.remove": this user may look but change nothing; be root, ';
   const removed = await attemptAs(supervisor, {}, "remove", ID);
   strictEqual(removed.code, 1);

@@ -16,9 +16,10 @@ const COMMON = ["base", "mcr"];
 const MODULES: Readonly<Record<string, readonly string[]>> = {
   // Common.
   base: [],
+  diagnosis: [],
   drop: [],
   limit: [],
-  mcr: ["drop", "limit"],
+  mcr: ["diagnosis", "drop", "limit"],
   // The data path: none of these knows another, but for routes, which are found for flows, and egress, which sends flows
   // as routes say on a ring, as frames too.
   packet_ring: [],
@@ -31,6 +32,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   egress: ["parse", "raw_frame", "route", "uring", "varying"],
   // The control plane's side of it.
   absorber: [],
+  capture: ["filter", "parse"],
   channel: [],
   control_socket: [],
   exclusive: ["filter"],

@@ -44,7 +44,8 @@ static bool step(struct machine *machine, const struct sock_filter *one)
 		machine->a = load(machine, one->k, load_size(one->code));
 		return true;
 	case BPF_LD | BPF_H | BPF_IND:
-		machine->a = load(machine, machine->x + one->k, 2);
+	case BPF_LD | BPF_B | BPF_IND:
+		machine->a = load(machine, machine->x + one->k, load_size(one->code));
 		return true;
 	case BPF_LD | BPF_W | BPF_LEN:
 		machine->a = machine->view->link_bytes + machine->view->length;

@@ -15,6 +15,8 @@ import { EventHub } from "../../control/event_hub.ts";
 import type { Drops, InterfaceStatus, Rule, Stats, WorkerCounters, WorkerStatus } from "../../control/model.ts";
 import { Server } from "../../control/server.ts";
 import { Supervisor } from "../../control/supervisor.ts";
+import type { OpenTap, Tap } from "../../control/tracer.ts";
+import type { Captured } from "../../ffi/capture.ts";
 
 const RATE = { datagrams_per_s: 10, bits_per_s: 105_280, drops_per_s: 0 };
 const RATES = { over_1s: RATE, over_10s: RATE, over_60s: RATE };
@@ -144,10 +146,46 @@ function changedRules(rules: readonly Rule[], changes: readonly RuleChange[]): R
   return [...changed.values()];
 }
 
+/** A tap whose frames a test puts there. */
+export class FakeTap implements Tap {
+  readonly #frames: Captured[] = [];
+  #onReadable: () => void = () => {};
+  isClosed = false;
+  /** What it was opened for last. */
+  opened: { readonly interfaceIndex: number; readonly group: string; readonly port: number } | undefined;
+
+  readonly open: OpenTap = (interfaceIndex, group, port, onReadable) => {
+    this.opened = { interfaceIndex, group, port };
+    this.#onReadable = onReadable;
+    this.isClosed = false;
+    return this;
+  };
+
+  /** Has these come in. */
+  receive(...frames: readonly Captured[]): void {
+    this.#frames.push(...frames);
+    this.#onReadable();
+  }
+
+  read(): Captured | undefined {
+    return this.#frames.shift();
+  }
+
+  listen(isListening: boolean): void {
+    if (isListening && this.#frames.length > 0) this.#onReadable();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.#frames.length = 0;
+  }
+}
+
 /** A supervisor behind a real socket in a directory of its own. */
 export class TestSupervisor implements AsyncDisposable {
   readonly engine = new FakeEngine();
   readonly events = new EventHub();
+  readonly tap = new FakeTap();
   readonly log: string[] = [];
   readonly path: string;
   readonly #directory: string;
@@ -156,7 +194,13 @@ export class TestSupervisor implements AsyncDisposable {
 
   private constructor(directory: string, endpoint: Endpoint) {
     const logger = memoryLogger(this.log), { logs } = logger;
-    const supervisor = new Supervisor({ engine: this.engine, logger, events: this.events, abi: 1 });
+    const supervisor = new Supervisor({
+      engine: this.engine,
+      logger,
+      events: this.events,
+      openTap: this.tap.open,
+      abi: 1,
+    });
     this.path = endpoint.path;
     this.#directory = directory;
     this.#endpoint = endpoint;

@@ -5,6 +5,7 @@
 
 /* One in each file of tests. */
 void mcr_address_tests(void);
+void mcr_capture_tests(void);
 void mcr_channel_tests(void);
 void mcr_egress_tests(void);
 void mcr_filter_match_tests(void);
@@ -71,6 +72,7 @@ void mcr_check_run(void (*test)(void), const char *name)
 int main(void)
 {
 	mcr_address_tests();
+	mcr_capture_tests();
 	mcr_channel_tests();
 	mcr_egress_tests();
 	mcr_filter_match_tests();

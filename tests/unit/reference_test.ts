@@ -43,7 +43,7 @@ Deno.test("docs/reference.md prints what mcr prints, and answers what the socket
     }
     ranCount++;
   }
-  equal(ranCount, 31);
+  equal(ranCount, 32);
 });
 
 Deno.test("docs/reference.md knows every command, option and error", () => {
