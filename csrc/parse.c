@@ -12,6 +12,7 @@
 #define IPV4_FRAGMENT_MASK 0x3fffu
 /* The same in a fragment header: RFC 8200, the 16 bits at offset 2 less the reserved ones. */
 #define IPV6_FRAGMENT_MASK 0xfff9u
+#define FRAGMENT_HEADER_BYTES 8u
 /* Senders make do with two or three; each takes 8 bytes at least, so that without a limit there could be 8,000. */
 #define EXTENSIONS_MAX 8u
 
@@ -238,6 +239,27 @@ static enum mcr_drop parse_ipv6(const uint8_t *packet, uint32_t length, int is_c
 	memcpy(flow->source, packet + 8, 16);
 	memcpy(flow->group, packet + 24, 16);
 	return parse_content(&content, 6, packet + 8, 32, is_checksummed, flow);
+}
+
+int mcr_parse_fragment(const uint8_t *packet, uint32_t length, struct mcr_fragment *fragment)
+{
+	struct content content;
+	const uint8_t *header;
+
+	if (length < IPV6_HEADER_BYTES || read_be16(packet + 4) > length - IPV6_HEADER_BYTES)
+		return 0;
+	content = (struct content){ packet + IPV6_HEADER_BYTES, read_be16(packet + 4), packet[6] };
+	if (skip_extensions(&content) != MCR_DROP_FRAGMENT)
+		return 0;
+	header = content.bytes;
+	*fragment = (struct mcr_fragment){ .bytes = header + FRAGMENT_HEADER_BYTES,
+					   .length = content.length - FRAGMENT_HEADER_BYTES,
+					   .offset = read_be16(header + 2) & ~7u,
+					   .identification = read_be32(header + 4),
+					   .protocol = header[0],
+					   .is_last = (header[3] & 1) == 0 };
+	return fragment->length > 0 && fragment->offset + fragment->length <= UINT16_MAX &&
+	       (fragment->is_last || fragment->length % 8 == 0);
 }
 
 enum mcr_drop mcr_parse_packet(const uint8_t *packet, uint32_t length, uint32_t version, int is_checksummed,

@@ -34,12 +34,28 @@ struct mcr_flow {
  * What is refused though it is well-formed: a destination port of 0 (a source port of 0 is not: RFC 768 has it mean
  * that no answer is wanted); a UDP checksum of 0 over IPv6 (RFC 8200); a routing header with segments left, behind
  * which the destination is another one; the authentication header, whose promise a relay can neither check nor keep;
- * fragments, but for one that is whole (RFC 6946): who wants more puts them together before he calls.
+ * fragments, but for one that is whole (RFC 6946): see mcr_parse_fragment().
  *
  * Return: MCR_DROP_COUNT when all is well and @flow is filled in, else the enum mcr_drop.
  */
 enum mcr_drop mcr_parse_packet(const uint8_t *packet, uint32_t length, uint32_t version, int is_checksummed,
 			       struct mcr_flow *flow);
+
+/* A part of an IPv6 packet. */
+struct mcr_fragment {
+	const uint8_t *bytes;
+	uint32_t length;
+	uint32_t offset; /* in what the fragments make together; a multiple of 8 */
+	uint32_t identification;
+	uint32_t protocol; /* what they make together; of the first one it counts */
+	int is_last;
+};
+
+/*
+ * Takes apart an IPv6 packet for which mcr_parse_packet() says MCR_DROP_FRAGMENT. Return: 0 when it cannot be part of
+ * anything: it would end beyond the longest packet, is empty, or not the last and of a length that is no multiple of 8.
+ */
+int mcr_parse_fragment(const uint8_t *packet, uint32_t length, struct mcr_fragment *fragment);
 
 /* Bytes of a UDP packet before its payload, as far as the @length bytes that are there tell; of whatever packet. */
 uint32_t mcr_parse_header_bytes(const uint8_t *packet, uint32_t length, uint32_t version);

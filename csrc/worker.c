@@ -192,17 +192,42 @@ static int take_credit(struct mcr_worker *worker, const struct mcr_route *route,
 	return 1;
 }
 
-/* Adds one frame to the batch, or notes why not. */
-static void take_frame(struct mcr_worker *worker, uint32_t input, const struct mcr_frame *frame)
+/*
+ * Takes a fragment of an IPv6 packet. Return: 1 with @frame the packet that it completes, which stays until the next
+ * one is; 0 when there is none.
+ */
+static int put_together(struct mcr_worker *worker, uint32_t input, struct mcr_frame *frame)
+{
+	struct mcr_reassembler *reassembler = &worker->reassembler;
+
+	frame->length = mcr_reassembly_take(reassembler, input, frame->packet, frame->length,
+					    clock_ns(CLOCK_MONOTONIC), &frame->packet);
+	if (reassembler->lost)
+		mcr_egress_drop(&worker->egress, MCR_DROP_FRAGMENT, reassembler->lost);
+	reassembler->lost = 0;
+	frame->wire_length = frame->length;
+	frame->flags = 0;
+	return frame->length > 0;
+}
+
+/* Adds one frame to the batch, or notes why not. Return: whether the batch has to end with it. */
+static int take_frame(struct mcr_worker *worker, uint32_t input, struct mcr_frame *frame)
 {
 	const int is_checksummed = (frame->flags & (TP_STATUS_CSUM_VALID | TP_STATUS_CSUMNOTREADY)) != 0;
 	const struct mcr_route *route;
 	enum mcr_drop reason;
 	struct mcr_flow flow;
+	int is_put_together = 0;
 
 	if (frame->segment_bytes)
 		stat_add(&worker->stats->worker.superframes, 1);
 	reason = mcr_parse_packet(frame->packet, frame->length, frame->version, is_checksummed, &flow);
+	if (unlikely(reason == MCR_DROP_FRAGMENT) && frame->version == 6) {
+		if (!put_together(worker, input, frame))
+			return 0;
+		is_put_together = 1;
+		reason = mcr_parse_packet(frame->packet, frame->length, 6, 0, &flow);
+	}
 	if (unlikely(reason != MCR_DROP_COUNT))
 		goto drop;
 	route = mcr_route_find(worker->table, input, &flow, &reason);
@@ -219,13 +244,14 @@ static void take_frame(struct mcr_worker *worker, uint32_t input, const struct m
 		goto refuse;
 	}
 	mcr_egress_add(&worker->egress, route, &flow, frame->segment_bytes, frame->time_ns);
-	return;
+	return is_put_together;
 refuse:
 	mcr_egress_drop_at(&worker->egress, route, reason,
 			   mcr_segment_count(flow.payload_length, frame->segment_bytes), flow.payload_length);
-	return;
+	return 0;
 drop:
 	mcr_egress_drop(&worker->egress, reason, unread_count(frame));
+	return 0;
 }
 
 static uint32_t relay_batch(struct mcr_worker *worker, uint32_t input)
@@ -233,24 +259,26 @@ static uint32_t relay_batch(struct mcr_worker *worker, uint32_t input)
 	struct mcr_packet_ring *ring = &worker->inputs[input].ring;
 	struct mcr_ring_stats *ring_stats = &worker->stats->rings[input];
 	uint64_t newest_ns = 0;
-	int has_large_frame = 0;
+	int has_large_frame = 0, is_over = 0;
 	uint32_t count = 0;
 	struct mcr_frame frame;
 
 	mcr_egress_begin(&worker->egress);
 	worker->batch_time_us = 0;
-	/* The queue of large frames shows its first only, so each ends its batch. */
-	while (!has_large_frame && mcr_egress_has_room(&worker->egress) && count < MCR_BATCH_FRAMES &&
+	/* The queue of large frames shows its first only, and what was put together stays until the next is: so each
+	 * ends its batch.
+	 */
+	while (!has_large_frame && !is_over && mcr_egress_has_room(&worker->egress) && count < MCR_BATCH_FRAMES &&
 	       mcr_packet_ring_look(ring, count, &frame)) {
 		count++;
 		newest_ns = frame.time_ns > newest_ns ? frame.time_ns : newest_ns;
 		if (likely(frame.length == frame.wire_length)) {
-			take_frame(worker, input, &frame);
+			is_over = take_frame(worker, input, &frame);
 			continue;
 		}
 		has_large_frame = look_at_large(worker, input, &frame);
 		if (has_large_frame)
-			take_frame(worker, input, &frame);
+			(void)take_frame(worker, input, &frame);
 		else
 			mcr_egress_drop(&worker->egress, MCR_DROP_COPY_LOST, unread_count(&frame));
 	}
@@ -348,6 +376,17 @@ static void count_ring_drops(struct mcr_worker *worker, uint32_t input)
 	stat_add(&worker->stats->worker.drops[MCR_DROP_RING_FULL], kernel.tp_drops);
 }
 
+/* A datagram whose fragments did not all come in time. */
+static void count_lost_fragments(struct mcr_worker *worker)
+{
+	struct mcr_reassembler *reassembler = &worker->reassembler;
+
+	mcr_reassembly_expire(reassembler, clock_ns(CLOCK_MONOTONIC));
+	stat_add(&worker->stats->worker.drops[MCR_DROP_FRAGMENT], reassembler->lost);
+	stat_add(&worker->stats->worker.received, reassembler->lost);
+	reassembler->lost = 0;
+}
+
 static void keep_house(struct mcr_worker *worker)
 {
 	const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC_COARSE);
@@ -360,6 +399,8 @@ static void keep_house(struct mcr_worker *worker)
 		if (worker->inputs[input].socket >= 0)
 			count_ring_drops(worker, input);
 	}
+	if (unlikely(worker->reassembler.active_count > 0))
+		count_lost_fragments(worker);
 }
 
 /* What is in the rings when the end is announced is still relayed; what comes later is not waited for. */

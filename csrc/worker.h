@@ -16,6 +16,7 @@
 #include "mcr.h"
 #include "packet_ring.h"
 #include "rate.h"
+#include "reassembly.h"
 #include "route.h"
 
 #include <liburing.h>
@@ -54,6 +55,7 @@ struct mcr_worker {
 	uint64_t limited[MCR_RULES_MAX / 64]; /* slots of limited routes, a bit each; while a table is taken */
 	struct mcr_worker_input inputs[MCR_INPUTS_MAX];
 	struct mcr_egress egress;
+	struct mcr_reassembler reassembler;
 	struct mcr_parcel parcel;
 	uint8_t large_frame[MCR_LARGE_FRAME_BYTES];
 	uint8_t discarded[64]; /* where the kernel puts the beginning of what is taken off a queue */

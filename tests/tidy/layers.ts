@@ -25,6 +25,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   packet_ring: [],
   parse: [],
   rate: [],
+  reassembly: ["parse"],
   raw_frame: [],
   route: ["parse", "route_hash"],
   uring: [],
@@ -58,7 +59,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   sandbox: [],
   traffic_control: ["exclusive", "filter", "netlink"],
   // The worker puts the data path together.
-  worker: ["channel", "egress", "packet_ring", "parse", "rate", "route", "uring"],
+  worker: ["channel", "egress", "packet_ring", "parse", "rate", "reassembly", "route", "uring"],
   worker_control: ["channel", "egress", "packet_ring", "parse", "route", "sandbox", "uring", "worker"],
   worker_wait: ["uring", "worker"],
   // Generator and sink.

@@ -21,6 +21,7 @@ void mcr_parse_tests(void);
 void mcr_process_tests(void);
 void mcr_raw_frame_tests(void);
 void mcr_rate_tests(void);
+void mcr_reassembly_tests(void);
 void mcr_route_match_tests(void);
 void mcr_route_tests(void);
 void mcr_sandbox_tests(void);
@@ -88,6 +89,7 @@ int main(void)
 	mcr_process_tests();
 	mcr_raw_frame_tests();
 	mcr_rate_tests();
+	mcr_reassembly_tests();
 	mcr_route_match_tests();
 	mcr_route_tests();
 	mcr_sandbox_tests();

@@ -61,10 +61,28 @@ export const FRAGMENTS: readonly Case[] = [
     rule: rule({}, OUTPUT_6),
     flow: { stream: LARGEST, isFragmented: true },
   }),
-  passes("fragments of IPv6, which nobody puts together: each is counted", {
+  relays("fragments of IPv6", { rule: rule(INPUT_6, OUTPUT_6), flow: { stream: { fragment: 400 } } }),
+  relays("fragments of IPv6, the last first, -> IPv4", {
+    rule: rule(INPUT_6),
+    flow: { stream: { fragment: 400, fragmentOrder: "reverse" } },
+  }),
+  relays("fragments of IPv6, of four flows", {
+    rule: rule({ group: "ff3e::1:0/126" }, { group: "ff3e::2:0/126" }),
+    flow: { stream: { group: "ff3e::1:0", fragment: 600, flows: 4 } },
+    ear: { place: { flows: 4 } },
+  }),
+  relays("the largest datagrams of IPv6", {
+    rule: rule(INPUT_6, OUTPUT_6),
+    flow: { stream: LARGEST, isFragmented: true },
+  }),
+  passes("datagrams of IPv6 without their last fragment, and whole ones between", {
     rules: [rule(INPUT_6, OUTPUT_6)],
-    // 1,324 bytes in fragments of 400.
-    flows: [{ stream: { fragment: 400 }, dropped: "fragment", weight: 4 }, { stream: { count: 500 } }],
+    flows: [{ stream: { fragment: 400, corrupt: "fragment-missing", corruptEvery: 10 }, broken: "fragment" }],
+    ears: [{}],
+  }),
+  passes("datagrams of IPv6 whose fragments overlap, and whole ones between", {
+    rules: [rule(INPUT_6, OUTPUT_6)],
+    flows: [{ stream: { fragment: 400, corrupt: "fragment-overlap", corruptEvery: 10 }, broken: "fragment" }],
     ears: [{}],
   }),
   passes("datagrams without their last fragment, and whole ones between", {
