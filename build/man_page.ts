@@ -5,6 +5,7 @@
  */
 import { type Command, JSON_OPTION, type Option, SOCKET_OPTION, spellings } from "../control/command.ts";
 import { allOf } from "../control/command_tree.ts";
+import { SYSTEM_CONFIG } from "../control/config.ts";
 import { VERSION } from "../control/version.ts";
 
 /** One page: `mcr-add`, section 1. */
@@ -61,8 +62,14 @@ relay over a socket; one worker process a core relays. Data goes to standard out
     ),
     section("EXIT STATUS", definitions(STATUSES)),
     section("ENVIRONMENT", definitions(SURROUNDINGS)),
-    section("FILES", definitions([["/run/mcr/mcr.sock", "the control socket of the machine's supervisor"]])),
-    section("SEE ALSO", references(commands)),
+    section(
+      "FILES",
+      definitions([
+        ["/run/mcr/mcr.sock", "the control socket of the machine's supervisor"],
+        [SYSTEM_CONFIG, "its configuration, if it has one: see mcr.yaml(5)"],
+      ]),
+    ),
+    section("SEE ALSO", references(commands) + reference("mcr.yaml", "", 5)),
   ]);
 }
 
@@ -80,21 +87,30 @@ function commandPage(command: Command): ManPage {
     ...subcommands === undefined ? [] : [section("COMMANDS", commandList(subcommands))],
     ...command.options.length > 0 ? [section("OPTIONS", options(command.options))] : [],
     section("EXIT STATUS", "As in\n.BR mcr (1).\n"),
-    section("SEE ALSO", reference(above)),
+    section("SEE ALSO", seeAlso(name, above)),
   ]);
 }
 
-function page(name: string, sections: readonly string[]): ManPage {
-  const title = `.TH ${escape(name.toUpperCase())} 1 "" "mcr ${VERSION}" "mcr"\n`;
+/** Commands that take a configuration file. */
+const WITH_CONFIG = /^(run|config)\b/;
+
+function seeAlso(name: string, above: string): string {
+  return WITH_CONFIG.test(name) ? reference(above, ",") + reference("mcr.yaml", "", 5) : reference(above);
+}
+
+/** A page of these sections. */
+export function page(name: string, sections: readonly string[], number = 1): ManPage {
+  const title = `.TH ${escape(name.toUpperCase())} ${number} "" "mcr ${VERSION}" "mcr"\n`;
   // Not stretched and not hyphenated: usages and options have few places where a line can be broken.
-  return { name, section: 1, text: `.\\" Made by "./dev man".\n${title}.ad l\n.nh\n${sections.join("")}` };
+  return { name, section: number, text: `.\\" Made by "./dev man".\n${title}.ad l\n.nh\n${sections.join("")}` };
 }
 
 function pageName({ name }: Command): string {
   return `mcr-${name.replaceAll(" ", "-")}`;
 }
 
-function section(title: string, body: string): string {
+/** A section of a page. */
+export function section(title: string, body: string): string {
   return `.SH ${title}\n${body.trimEnd()}\n`;
 }
 
@@ -103,12 +119,12 @@ function bold(text: string): string {
 }
 
 /** Lines as they are. */
-function examples(text: string): string {
+export function examples(text: string): string {
   return `.nf\n${text.split("\n").map(line).join("\n")}\n.fi\n`;
 }
 
 /** Lines that are indented stay as they are, others are filled. */
-function paragraphs(text: string): string {
+export function paragraphs(text: string): string {
   return text.split("\n\n").map((paragraph) => {
     const parts = paragraph.split(/\n(?= )|(?<=\n .*)\n(?! )/);
     return parts.map((part) => part.startsWith(" ") ? `.nf\n${line(part)}\n.fi` : part.split("\n").map(line).join("\n"))
@@ -124,7 +140,8 @@ function options(all: readonly Option[]): string {
   }).join("");
 }
 
-function definitions(all: readonly (readonly [title: string, text: string])[]): string {
+/** Words, each with its meaning below. */
+export function definitions(all: readonly (readonly [title: string, text: string])[]): string {
   return all.map(([title, text]) => `.TP\n.B ${escape(title)}\n${line(sentence(text))}\n`).join("");
 }
 
@@ -134,24 +151,26 @@ function commandList(commands: readonly Command[]): string {
 
 function references(commands: readonly Command[]): string {
   const names = commands.map(pageName);
-  return names.map((name, index) => reference(name, index === names.length - 1 ? "" : ",")).join("");
+  return names.map((name) => reference(name, ",")).join("");
 }
 
-function reference(name: string, end = ""): string {
-  return `.BR ${escape(name)} (1)${end}\n`;
+/** A line that names another page. */
+export function reference(name: string, end = "", number = 1): string {
+  return `.BR ${escape(name)} (${number})${end}\n`;
 }
 
-function sentence(text: string): string {
+/** A text as a sentence. */
+export function sentence(text: string): string {
   return `${text[0]!.toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
 }
 
 /** A line of text: one that begins as a request does is none. */
-function line(text: string): string {
+export function line(text: string): string {
   return escape(text).replace(/^(?=[.'])/, "\\&");
 }
 
-/** So that every character comes out as it is. */
-function escape(text: string): string {
+/** A text of which every character comes out as it is. */
+export function escape(text: string): string {
   const named: Readonly<Record<string, string>> = { "\\": "\\e", "-": "\\-", "~": "\\(ti", "^": "\\(ha", "`": "\\(ga" };
   return text.replaceAll(/[\\~^`-]/g, (character) => named[character]!).replaceAll("'", "\\(aq");
 }

@@ -1,9 +1,12 @@
 // Goal: `man` shows every page that `./dev man` makes, without a word of complaint, and all that it should hold.
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { CONFIG_EXAMPLE, configKeys, configPage } from "../../build/man_config.ts";
 import { type ManPage, manPages } from "../../build/man_page.ts";
 import { spellings } from "../../control/command.ts";
 import { allOf, makeGroup } from "../../control/command_tree.ts";
 import { COMMANDS } from "../../control/commands/mod.ts";
+import { CONFIG_FIELDS } from "../../control/config.ts";
+import { parseConfig } from "../../control/yaml/file.ts";
 import { describeAll } from "../../control/commands/native.ts";
 import "../../ffi/library.ts";
 
@@ -48,6 +51,44 @@ const reason = ignore ? " (skipped: there is no man, apt-get install man-db brin
 function words(text: string): string {
   return text.replaceAll(/\s+/g, " ").trim();
 }
+
+Deno.test({
+  name: `man shows mcr.yaml(5), with every key of a configuration file${reason}`,
+  ignore,
+  fn: async () => {
+    const { text, complaints } = await show(configPage());
+    strictEqual(complaints, "");
+    strictEqual((await show(configPage(), 80)).complaints, "");
+    match(text, /^MCR\.YAML\(5\) /);
+    const keys = configKeys();
+    deepStrictEqual(keys.filter(({ path }) => !/[.[]/.test(path)).map(({ path }) => path), Object.keys(CONFIG_FIELDS));
+    for (const path of ["rules[].outputs[].ttl", "profile.coalesce_us", "interfaces.IFACE.receive_offload"]) {
+      ok(keys.some((key) => key.path === path), path);
+    }
+    for (const key of keys) ok(words(text).includes(words(`${key.path} ${key.text}`)), key.path);
+    ok(words(text).includes(words(CONFIG_EXAMPLE)));
+    strictEqual(parseConfig("mcr.yaml", CONFIG_EXAMPLE).config.rules.length, 1);
+  },
+});
+
+Deno.test("./dev man writes each page into the folder of its section, and removes those of before", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "mcr-man-" });
+  try {
+    await Deno.mkdir(`${folder}/man1`);
+    await Deno.writeTextFile(`${folder}/man1/mcr-gone.1`, "");
+    const script = new URL("../../build/man.ts", import.meta.url).pathname;
+    const config = new URL("../../deno.json", import.meta.url).pathname;
+    const args = ["run", "--quiet", "--allow-all", "--config", config, script, folder];
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+    ok(success, new TextDecoder().decode(stderr));
+    const names = (section: number): string[] =>
+      [...Deno.readDirSync(`${folder}/man${section}`)].map((one) => one.name);
+    deepStrictEqual(names(5), ["mcr.yaml.5"]);
+    deepStrictEqual(names(1).sort(), manPages(commands).map(({ name }) => `${name}.1`).sort());
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
 
 for (const page of manPages(commands)) {
   Deno.test({
