@@ -7,6 +7,7 @@ import { messageOf, NoDaemonError } from "./error.ts";
 import type { EventFilter } from "./event.ts";
 import { EventStream, TraceStream } from "./event_stream.ts";
 import { readLines } from "./lines.ts";
+import { PROTOCOLS } from "./negotiation.ts";
 import { type MethodName, type Methods, parseReply, type Reply } from "./protocol.ts";
 import { resolveSocketPath } from "./socket_path.ts";
 import type { TraceRequest } from "./trace.ts";
@@ -23,9 +24,10 @@ interface Call {
 }
 
 /**
- * Connects to the supervisor.
+ * Connects to the supervisor, and agrees with it on a version of the protocol.
  *
- * Throws a `NoDaemonError` when none listens there.
+ * Throws a `NoDaemonError` when none listens there, and a `ControlError` when it speaks no version that this client
+ * speaks.
  *
  * @param path the control socket; where it usually is unless given
  *
@@ -36,6 +38,18 @@ interface Call {
  * ```
  */
 export async function connect(path: string = resolveSocketPath(undefined, "client")): Promise<Client> {
+  const client = await connectUnheard(path);
+  try {
+    await client.call("version", { protocol: PROTOCOLS });
+    return client;
+  } catch (error) {
+    client[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Connects without agreeing on anything, for whoever asks what the supervisor speaks. */
+export async function connectUnheard(path: string): Promise<Client> {
   return new Client(await dial(path), path);
 }
 

@@ -46,7 +46,10 @@ export interface Methods {
   "event.subscribe": { params: EventFilter; result: { readonly kinds: readonly EventKind[] } };
   "trace.start": { params: TraceRequest; result: TraceSettings };
   "ping": { params: Nothing; result: { readonly pid: number; readonly uptime_ms: number } };
-  "version": { params: Nothing; result: { readonly version: string; readonly abi: number; readonly protocol: number } };
+  "version": {
+    params: { readonly protocol?: readonly number[] };
+    result: { readonly version: string; readonly abi: number; readonly protocol: number };
+  };
 }
 
 /** The name of a method. */

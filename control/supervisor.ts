@@ -13,6 +13,7 @@ import type { Log, Logger } from "./log.ts";
 import { takeLogLevels } from "./log_level.ts";
 import type { Drops, Rule, RuleStatus } from "./model.ts";
 import { ruleNews } from "./news.ts";
+import { chooseProtocol } from "./negotiation.ts";
 import type { MethodTable, RuleReference } from "./protocol.ts";
 import { parseRuleReference, parseRuleSpec } from "./rule.ts";
 import { RuleBook } from "./rule_book.ts";
@@ -20,7 +21,7 @@ import { RuleSet } from "./rule_set.ts";
 import { ruleId } from "./rule_text.ts";
 import { subscribe } from "./subscription.ts";
 import { type OpenTap, Tracer } from "./tracer.ts";
-import { PROTOCOL_VERSION, VERSION } from "./version.ts";
+import { VERSION } from "./version.ts";
 
 /** What a supervisor is made of. */
 export interface SupervisorOptions {
@@ -81,7 +82,7 @@ export class Supervisor {
       "event.subscribe": (params, session) => subscribe(events, params, session),
       "trace.start": (params, session) => tracer.start(params, session),
       "ping": withoutParams(() => ({ pid: Deno.pid, uptime_ms: Math.floor(performance.now() - this.#startedMs) })),
-      "version": withoutParams(() => ({ version: VERSION, abi, protocol: PROTOCOL_VERSION })),
+      "version": (params) => ({ version: VERSION, abi, protocol: chooseProtocol(params) }),
     };
   }
 

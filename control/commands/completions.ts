@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { type Command, connectTo, readArguments, SOCKET_OPTION } from "../command.ts";
+import { connectUnheard } from "../client.ts";
+import { type Command, readArguments, SOCKET_OPTION } from "../command.ts";
 import { UsageError } from "../error.ts";
 import type { RuleStatus } from "../model.ts";
 import { formatEndpoint } from "../rule_text.ts";
+import { resolveSocketPath } from "../socket_path.ts";
 import { didYouMean } from "../suggest.ts";
 import { describeAll } from "./native.ts";
 
@@ -65,7 +67,8 @@ export const complete: Command = {
     const given = readArguments(complete, args);
     if (given.positionals[0] !== "rules") throw new UsageError(`Cannot list that: expected ${complete.usage}`);
     try {
-      using client = await connectTo(given);
+      // Not heard first: who does not answer would be waited for.
+      using client = await connectUnheard(resolveSocketPath(given.one("socket"), "client"));
       using patience = limit();
       const answer = await Promise.race([client.call("rule.list", {}), patience.over]);
       return answer?.rules.flatMap(ruleLines).join("") ?? "";

@@ -3,17 +3,11 @@
  *
  * @module
  */
-import {
-  type Arguments,
-  type Command,
-  connectTo,
-  JSON_OPTION,
-  jsonLine,
-  readArguments,
-  SOCKET_OPTION,
-} from "../command.ts";
+import { connectUnheard } from "../client.ts";
+import { type Arguments, type Command, JSON_OPTION, jsonLine, readArguments, SOCKET_OPTION } from "../command.ts";
 import { NoDaemonError } from "../error.ts";
 import type { Methods } from "../protocol.ts";
+import { resolveSocketPath } from "../socket_path.ts";
 import { PROTOCOL_VERSION, VERSION } from "../version.ts";
 
 /** The `version` command. */
@@ -39,7 +33,7 @@ export const version: Command = {
 /** No supervisor is an answer too. */
 async function askSupervisor(given: Arguments): Promise<Methods["version"]["result"] | undefined> {
   try {
-    using client = await connectTo(given);
+    using client = await connectUnheard(resolveSocketPath(given.one("socket"), "client"));
     return await client.call("version", {});
   } catch (error) {
     if (error instanceof NoDaemonError) return undefined;

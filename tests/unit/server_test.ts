@@ -1,6 +1,7 @@
-import { deepStrictEqual, equal, match, rejects } from "node:assert/strict";
+import { deepStrictEqual, equal, match, rejects, throws } from "node:assert/strict";
 import { NoDaemonError } from "../../control/error.ts";
 import { connect } from "../../control/client.ts";
+import { chooseProtocol } from "../../control/negotiation.ts";
 import { CLIENTS_MAX } from "../../control/server.ts";
 import type { RuleSpec } from "../../control/model.ts";
 import { RawPeer, TestSupervisor } from "./fake_engine.ts";
@@ -158,12 +159,12 @@ Deno.test("one client too many is told so, and served when another has left", as
     await peer.send(pingLine(1));
     equal((await peer.receive())?.id, 1);
   }
-  using late = await supervisor.connect();
-  await rejects(late.call("ping", {}), { code: "limit", message: /Cannot serve another client: 256 are connected/ });
+  await rejects(supervisor.connect(), { code: "limit", message: /Cannot serve another client: 256 are connected/ });
   peers.pop()![Symbol.dispose]();
   for (let isServed = false; !isServed;) {
-    using next = await supervisor.connect();
-    isServed = await next.call("ping", {}).then(() => true, () => false);
+    const next = await supervisor.connect().catch(() => undefined);
+    isServed = next !== undefined;
+    next?.[Symbol.dispose]();
   }
   for (const peer of peers) peer[Symbol.dispose]();
 });
@@ -196,16 +197,46 @@ Deno.test("Client rejects open calls when it is closed, and later ones too", asy
   gate.resolve();
 });
 
-Deno.test("Client rejects its calls when the answer is not JSON-RPC", async () => {
+/** Connects to somebody who answers the first line with this one. */
+async function connectTo(answer: string): Promise<void> {
   const directory = await Deno.makeTempDir({ prefix: "mcr-" });
   const path = `${directory}/other.sock`;
   using listener = Deno.listen({ transport: "unix", path });
-  using client = await connect(path);
+  const connecting = connect(path);
   using peer = new RawPeer(await listener.accept());
-  const call = client.call("ping", {});
-  await peer.send("220 mail.example ESMTP\n");
-  await rejects(call, /^Error: Cannot get an answer from the supervisor: /);
+  deepStrictEqual(await peer.receive(), {
+    ...{ jsonrpc: "2.0", id: 1, method: "version", params: { protocol: [1] } },
+  });
+  await peer.send(answer);
   await Deno.remove(directory, { recursive: true });
+  (await connecting)[Symbol.dispose]();
+}
+
+Deno.test("connect() rejects when the answer is not JSON-RPC", async () => {
+  await rejects(connectTo("220 mail.example ESMTP\n"), /^Error: Cannot get an answer from the supervisor: /);
+});
+
+Deno.test("connect() agrees on a version of the protocol, or says which the supervisor speaks", async () => {
+  await connectTo('{"jsonrpc":"2.0","id":1,"result":{"version":"0.2.0","abi":1,"protocol":1}}\n');
+  const message = "Cannot speak protocol 1: this supervisor speaks 2, 3";
+  const error = { code: -32602, message, data: { code: "invalid", path: "protocol" } };
+  await rejects(connectTo(`${JSON.stringify({ jsonrpc: "2.0", id: 1, error })}\n`), { name: "ControlError", message });
+});
+
+Deno.test("the highest version of the protocol that both speak is chosen", () => {
+  equal(chooseProtocol(undefined), 1);
+  equal(chooseProtocol({}), 1);
+  equal(chooseProtocol({ protocol: [7, 1] }), 1);
+  equal(chooseProtocol({ protocol: [1, 3, 2, 5] }, [1, 2, 3]), 3);
+  equal(chooseProtocol({}, [1, 2, 3]), 3);
+  const wrong: readonly [params: unknown, message: RegExp][] = [
+    [{ protocol: [2, 3] }, /^Cannot speak protocol 2 or 3: this supervisor speaks 1$/],
+    [{ protocol: [] }, /^Cannot accept "protocol" \[\]: expected a list of 1 to 64 protocol versions$/],
+    [{ protocol: 1 }, /^Cannot accept "protocol" 1: expected a list/],
+    [{ protocol: ["1"] }, /^Cannot accept "protocol\[0\]" "1": expected the number of a protocol version$/],
+    [{ protocl: [1] }, /^Cannot accept "protocl": no such field; did you mean "protocol"\?$/],
+  ];
+  for (const [params, message] of wrong) throws(() => chooseProtocol(params), { name: "ControlError", message });
 });
 
 Deno.test("connect() says that nobody listens, and what to do", async () => {
