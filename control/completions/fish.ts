@@ -45,6 +45,9 @@ function __mcr_path
             set skip
         else if contains -- $token ${valuedEarly(commands, SOCKET_OPTION).join(" ")}
             set skip yes
+        else if test "$path/$token" = /help
+            # What it tells of is named as if it were called.
+            continue
         else if not string match -q -- '-*' $token
             set -l words
             switch "$path"

@@ -47,7 +47,9 @@ function holderFunction(list: string, name: string, below: readonly Command[], o
   const words = below.flatMap((command) => {
     return wordsOf(command).map((word) => quote(`${word}:${command.summary}`));
   });
-  const cases = below.map((command) => `        ${wordsOf(command).join("|")}) ${functionOf(command)} ;;\n`);
+  // What help tells of is named as if it were called.
+  const next = (command: Command): string => command.name === "help" ? name : functionOf(command);
+  const cases = below.map((command) => `        ${wordsOf(command).join("|")}) ${next(command)} ;;\n`);
   const specs = options.flatMap(optionSpecs);
   return `
 ${list}() {

@@ -208,8 +208,11 @@ async function connectTo(answer: string): Promise<void> {
     ...{ jsonrpc: "2.0", id: 1, method: "version", params: { protocol: [1] } },
   });
   await peer.send(answer);
-  await Deno.remove(directory, { recursive: true });
-  (await connecting)[Symbol.dispose]();
+  try {
+    (await connecting)[Symbol.dispose]();
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 }
 
 Deno.test("connect() rejects when the answer is not JSON-RPC", async () => {
