@@ -44,7 +44,7 @@ export async function connect(path: string = resolveSocketPath(undefined, "clien
     return client;
   } catch (error) {
     client[Symbol.dispose]();
-    throw error;
+    throw error instanceof GoneError ? nobodyAt(path, error) : error;
   }
 }
 
@@ -57,14 +57,19 @@ async function dial(path: string): Promise<Deno.UnixConn> {
   try {
     return await Deno.connect({ transport: "unix", path });
   } catch (error) {
-    if (NOBODY.some((reason) => error instanceof reason)) {
-      const message = `Cannot reach the supervisor on "${path}": nobody listens there; start one with "mcr run"`;
-      throw new NoDaemonError(message, { cause: error });
-    }
+    if (NOBODY.some((reason) => error instanceof reason)) throw nobodyAt(path, error);
     const advice = error instanceof Deno.errors.PermissionDenied ? '; be root or in the group "mcr"' : "";
     throw new Error(`Cannot connect to "${path}": ${messageOf(error)}${advice}`, { cause: error });
   }
 }
+
+function nobodyAt(path: string, cause: unknown): NoDaemonError {
+  const message = `Cannot reach the supervisor on "${path}": nobody listens there; start one with "mcr run"`;
+  return new NoDaemonError(message, { cause });
+}
+
+/** The supervisor closed the connection. */
+class GoneError extends Error {}
 
 /** A connection to the supervisor, for any number of calls, also at the same time. Dispose it to disconnect. */
 export class Client implements Disposable {
@@ -143,13 +148,14 @@ export class Client implements Disposable {
   }
 
   async #readReplies(): Promise<void> {
-    let why = "Cannot get an answer: the supervisor closed the connection";
+    let why: Error = new GoneError("Cannot get an answer: the supervisor closed the connection");
     try {
       for await (const line of readLines(this.#stream, REPLY_BYTES_MAX)) this.#settle(parseReply(line));
     } catch (error) {
-      why = `Cannot get an answer from the supervisor: ${messageOf(error)}`;
+      const isGone = error instanceof Deno.errors.ConnectionReset;
+      if (!isGone) why = new Error(`Cannot get an answer from the supervisor: ${messageOf(error)}`);
     }
-    this.#end(new Error(why));
+    this.#end(why);
   }
 
   #settle(reply: Reply): void {
