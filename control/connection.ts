@@ -161,7 +161,7 @@ export class Connection implements Session {
 }
 
 /** Waits for `work`, but no longer than that. */
-async function within(ms: number, work: Promise<void>): Promise<void> {
+export async function within(ms: number, work: Promise<void>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
   await Promise.race([work, limit]);

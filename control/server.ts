@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Connection } from "./connection.ts";
+import { Connection, within } from "./connection.ts";
 import { answerLine, type ServerLogs } from "./dispatch.ts";
 import { ControlError, messageOf } from "./error.ts";
 import type { Guest, Listener } from "./listener.ts";
@@ -14,6 +14,9 @@ export const CLIENTS_MAX = 256;
 
 /** Clients above the limit that are being told so; any more are closed without a word. */
 const REJECTED_MAX = 64;
+
+/** How long connections that are closed may take to come to their end. */
+const STOP_MS_MAX = 500;
 
 /** The pause after a client could not be taken in, so that a lack of descriptors does not become a busy loop. */
 const ACCEPT_PAUSE_MS = 100;
@@ -41,7 +44,8 @@ export class Server implements AsyncDisposable {
     await this.#listener[Symbol.asyncDispose]();
     await this.#accepting;
     await Promise.all([...this.#connections].map((connection) => connection.stop()));
-    await Promise.all(this.#tasks);
+    // All are closed by now. Whatever a client's stream still waits for must not keep the supervisor.
+    await within(STOP_MS_MAX, Promise.all(this.#tasks).then(() => {}));
   }
 
   async #accept(): Promise<void> {
