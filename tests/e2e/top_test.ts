@@ -1,6 +1,7 @@
 // Goal: mcr top shows what flows as it flows, does what keys say, survives its supervisor, and leaves the terminal as it
 // found it, whatever ends it.
 import { deepStrictEqual, doesNotMatch, match, ok, strictEqual } from "node:assert/strict";
+import { readLines } from "../../control/lines.ts";
 import { type Relay, testRelay } from "./case.ts";
 import { mcr, Supervisor } from "./mcr.ts";
 import { Process, until } from "./process.ts";
@@ -138,15 +139,17 @@ testTop("mcr top gives the terminal back before it says what went wrong", async 
   const before = await terminal.condition();
   const good = await supervisor.stats();
   const path = `${await Deno.makeTempDir({ prefix: "mcr-e2e-" })}/mcr.sock`;
-  // A supervisor that answers once as it should and then with nonsense.
+  // A supervisor whose first numbers are as they should be, and then nonsense.
   using listener = Deno.listen({ transport: "unix", path });
-  const answers = [good, { ...good, rules: null }];
+  const numbers = [good, { ...good, rules: null }];
   const serving = (async (): Promise<void> => {
     for await (const accepted of listener) {
       using connection = accepted;
-      await connection.read(new Uint8Array(1024));
-      const result = answers.shift() ?? null;
-      await connection.write(new TextEncoder().encode(`${JSON.stringify({ jsonrpc: "2.0", id: 1, result })}\n`));
+      for await (const line of readLines(connection, 1024)) {
+        const { id, method } = JSON.parse(new TextDecoder().decode(line));
+        const result = method === "version" ? { version: "0.1.0", abi: 2, protocol: 1 } : numbers.shift() ?? null;
+        await connection.write(new TextEncoder().encode(`${JSON.stringify({ jsonrpc: "2.0", id, result })}\n`));
+      }
     }
   })();
   strictEqual(await terminal.command(`mcr top --socket ${path}`), 1);
