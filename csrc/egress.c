@@ -370,7 +370,7 @@ static int is_refusal_of_segments(int error)
 	return error == EIO || error == EINVAL || error == EMSGSIZE || error == EOPNOTSUPP;
 }
 
-/* What a host's answer to an earlier send may come back as (ICMP, ICMPv6, and that nobody answered to its address). */
+/* What an answer to an earlier send may come back as (ICMP, ICMPv6, and that nobody answered to a host's address). */
 static int may_be_answer(int error)
 {
 	return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH || error == EHOSTDOWN ||
@@ -419,15 +419,15 @@ void mcr_egress_complete(struct mcr_egress *egress, uint64_t user_data, int32_t 
 	const struct mcr_output *output = &run->outputs[mcr_request_index(user_data, 1)];
 	struct mcr_debt failed = { run->datagram_count, run->bytes, run_fragmented_at(run, output) };
 
+	/* Of the errors that mean both, an answer comes once, a refusal again. */
+	if (is_first && may_be_answer(-result) && egress->retry_count < MCR_SUBMISSIONS) {
+		note_retry(egress, user_data, is_run ? MCR_RETRY_RUN : datagram);
+		return;
+	}
 	/* Runs are at most MCR_SUBMISSIONS, and refused once: there is room for them, whatever else is retried. */
 	if (is_run && is_refusal_of_segments(-result)) {
 		egress->segmentation[output->socket] = MCR_SEGMENTATION_REFUSED;
 		note_retry(egress, user_data, MCR_RETRY_SINGLY);
-		return;
-	}
-	if (is_first && is_unicast(run, output) && may_be_answer(-result) &&
-	    egress->retry_count < MCR_SUBMISSIONS) {
-		note_retry(egress, user_data, is_run ? MCR_RETRY_RUN : datagram);
 		return;
 	}
 	if (!is_run) {

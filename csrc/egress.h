@@ -10,9 +10,10 @@
  * points at the payloads where they lie. The kernel copies them while it takes the submission, so once the submission
  * has returned nothing points at them any more.
  *
- * A host that is not there answers, and the kernel then gives the answer to the next send in place of sending. So sends
- * to one host are tried once more; and where more than one is queued, each has a request before it that takes such an
- * answer away, that no send comes to be tried after a later one.
+ * A host that is not there answers, and so may a router, or anybody who pretends to be one. The kernel then gives the
+ * answer to the next send in place of sending. So a send that may have met one is tried once more. To a host, where
+ * more than one is queued, each has a request before it that takes such an answer away, that no send comes to be tried
+ * after a later one; to a group, of which nobody should say anything, the rest of the batch is not held up.
  */
 #ifndef MCR_EGRESS_H
 #define MCR_EGRESS_H

@@ -316,6 +316,100 @@ static bool send_nowhere(void)
 	return true;
 }
 
+/* What anybody who has heard an output's datagrams may say to it: that they arrive nowhere, or are too big. */
+static const struct rumour {
+	const char *group;
+	uint8_t type, code;
+} rumours[] = {
+	{ "239.8.8.8", 3, 3 },
+	{ "239.8.8.8", 3, 4 },
+	{ "239.8.8.8", 11, 0 },
+	{ "ff15::8", 1, 4 },
+	{ "ff15::8", 2, 0 },
+};
+#define RUMOURS (sizeof(rumours) / sizeof(rumours[0]))
+
+static uint16_t internet_checksum(const uint8_t *bytes, uint32_t length)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < length; i += 2)
+		sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
+	sum = (sum >> 16) + (sum & 0xffffu);
+	return (uint16_t)~((sum >> 16) + (sum & 0xffffu));
+}
+
+/* Quotes the headers of a datagram that an output has sent. The loopback delivers it before the send returns. */
+static void spread(const struct wire *wire, uint32_t at, const uint8_t *group, uint32_t port)
+{
+	const struct rumour *rumour = &rumours[at];
+	const bool is_ipv4 = rumour->group[0] != 'f';
+	const uint32_t ip_bytes = is_ipv4 ? 20 : 40, bytes = is_ipv4 ? 4 : 16;
+	const struct sockaddr_in ipv4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const struct sockaddr_in6 ipv6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	const int fd = socket(is_ipv4 ? AF_INET : AF_INET6, SOCK_RAW, is_ipv4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	uint8_t message[8 + 40 + 8] = { rumour->type, rumour->code, 0, 0, 0, 0, 1300 >> 8, 1300 & 0xff };
+	uint8_t *ip = message + 8, *udp = ip + ip_bytes;
+	struct mcr_sender sender = { .port = 0 };
+	uint16_t sum, ports[4];
+
+	CHECK(mcr_output_sender(wire->world.senders[at], &sender) == 0);
+	ports[0] = htons((uint16_t)sender.port);
+	ports[1] = htons((uint16_t)port);
+	ports[2] = htons(108);
+	ports[3] = 1;
+	ip[0] = is_ipv4 ? 0x45 : 0x60;
+	ip[is_ipv4 ? 9 : 6] = MCR_PROTOCOL_UDP;
+	memcpy(ip + (is_ipv4 ? 12 : 8), sender.address + 16 - bytes, bytes);
+	memcpy(ip + (is_ipv4 ? 16 : 24), group + 16 - bytes, bytes);
+	memcpy(udp, ports, sizeof(ports));
+	sum = htons(internet_checksum(message, 8 + ip_bytes + 8));
+	if (is_ipv4)
+		memcpy(message + 2, &sum, sizeof(sum));
+	CHECK(sendto(fd, message, 8 + ip_bytes + 8, 0, is_ipv4 ? (const void *)&ipv4 : (const void *)&ipv6,
+		     is_ipv4 ? sizeof(ipv4) : sizeof(ipv6)) > 0);
+	close(fd);
+}
+
+static bool ignore_rumours(void)
+{
+	const struct mcr_rule rule = world_rule(0, 0, RUMOURS);
+	struct mcr_output outputs[RUMOURS];
+	struct wire_packet packet;
+	uint32_t count = 0, packets = 0;
+	static struct wire wire;
+
+	for (uint32_t i = 0; i < RUMOURS; i++) {
+		outputs[i] = world_output(i, i);
+		outputs[i].port = 6000 + i;
+		wire_address(outputs[i].group, rumours[i].group);
+	}
+	if (!wire_open(&wire, &rule, 1, outputs, RUMOURS))
+		return false;
+	for (uint32_t i = 0; i < RUMOURS; i++) {
+		const struct mcr_output_options options = wire_options(&outputs[i]);
+
+		if (!wire_open_output(&wire, i, &options))
+			return false;
+	}
+	/* The first run asks for segments; a run is first in its batch, then, and a datagram alone. */
+	for (uint32_t batch = 0; batch < 5; batch++) {
+		count += send_numbered(&wire, count, batch % 2 ? 1 : 8);
+		for (uint32_t i = 0; i < RUMOURS; i++)
+			spread(&wire, i, outputs[i].group, outputs[i].port);
+	}
+	while (wire_next(&wire, &packet))
+		packets += packet.protocol == MCR_PROTOCOL_UDP && !packet.is_fragment;
+	CHECK(packets == RUMOURS * count);
+	for (uint32_t i = 0; i < RUMOURS; i++) {
+		CHECK(wire.world.stats->outputs[i].sent == count);
+		CHECK(wire.world.egress->segmentation[i] == MCR_SEGMENTATION_WORKS);
+	}
+	world_check_identities(&wire.world);
+	wire_close(&wire);
+	return true;
+}
+
 static bool lack_the_interface(void)
 {
 	const char *const addresses[] = { "239.8.8.8", "127.0.0.1", "ff15::8", "::1" };
@@ -360,6 +454,11 @@ static void host_without_a_way_is_unreachable(void)
 	relay_run(send_nowhere);
 }
 
+static void what_is_said_of_a_group_costs_it_nothing(void)
+{
+	relay_run(ignore_rumours);
+}
+
 static void output_of_a_missing_interface_is_refused(void)
 {
 	relay_run(lack_the_interface);
@@ -372,5 +471,6 @@ void mcr_output_tests(void)
 	RUN(datagrams_beyond_the_mtu_leave_in_fragments_or_are_refused);
 	RUN(host_that_returns_misses_nothing);
 	RUN(host_without_a_way_is_unreachable);
+	RUN(what_is_said_of_a_group_costs_it_nothing);
 	RUN(output_of_a_missing_interface_is_refused);
 }
