@@ -64,7 +64,7 @@ static int32_t parse_decimal(const char *text, uint64_t scale, const char **end,
 		for (; *text >= '0' && *text <= '9'; text++) {
 			const uint64_t digit = (uint64_t)(*text - '0');
 
-			if (unit % 10 && digit)
+			if (digit && (unit == 0 || unit % 10))
 				return -ERANGE;
 			unit /= 10;
 			part += digit * unit;
