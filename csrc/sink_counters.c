@@ -21,6 +21,14 @@ static uint64_t headers_bytes(const struct mcr_sink_options *options)
 	return options->groups[0].family == AF_INET ? 42 : 62;
 }
 
+/* Of the payloads; none where there were smaller packets of others. */
+static uint64_t payload_bytes(const struct mcr_sink_options *options, const struct counters *counted)
+{
+	const uint64_t headers = headers_bytes(options) * counted->packets;
+
+	return counted->bytes > headers ? counted->bytes - headers : 0;
+}
+
 /* Return 0, or MCR_EXIT_FAILED with the interface gone. */
 static int read_counters(const struct mcr_sink_options *options, struct counters *counters)
 {
@@ -48,7 +56,7 @@ static int read_counters(const struct mcr_sink_options *options, struct counters
 static void report_counters(const struct mcr_sink_options *options, const struct counters *counted,
 			    double seconds, bool is_final)
 {
-	const uint64_t bytes = counted->bytes - headers_bytes(options) * counted->packets;
+	const uint64_t bytes = payload_bytes(options, counted);
 	const uint64_t number = options->size ? bytes / options->size : counted->packets;
 	const char *what = options->size ? "datagrams" : "packets";
 	const double rate = seconds > 0 ? (double)number / seconds : 0;
@@ -85,7 +93,6 @@ int mcr_sink_count(const struct mcr_sink_options *options)
 		const bool is_last = mcr_is_stopped() || now >= end ||
 				     (first && options->idle_ns && now >= last + options->idle_ns);
 		struct counters current = { 0 };
-		uint64_t payload;
 
 		if (read_counters(options, &current) != MCR_EXIT_DONE)
 			return MCR_EXIT_FAILED;
@@ -96,8 +103,7 @@ int mcr_sink_count(const struct mcr_sink_options *options)
 			first = first ? first : now - COUNTERS_POLL_NS;
 		}
 		counted = current;
-		payload = counted.bytes - headers_bytes(options) * counted.packets;
-		if (is_last || (options->size && payload / options->size >= options->count))
+		if (is_last || (options->size && payload_bytes(options, &counted) / options->size >= options->count))
 			break;
 		if (options->interval_ns && now >= reported_ns + options->interval_ns) {
 			report_counters(options, &counted, (double)(last - first) / 1e9, false);

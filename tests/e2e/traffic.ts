@@ -98,6 +98,9 @@ export interface Place {
   readonly idle?: number;
   /** Ends it after so many, at once. */
   readonly count?: number;
+  /** Whether it goes by the interface's counters, and for what size of payloads. */
+  readonly counters?: boolean;
+  readonly size?: number;
 }
 
 /** What `mcr gen -j` says of one flow. */
