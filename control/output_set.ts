@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MCR_OUTPUT_GROUP_MAP, MCR_OUTPUT_PORT_MAP, MCR_OUTPUTS_MAX } from "../ffi/abi.ts";
+import { MCR_OUTPUT_GROUP_MAP, MCR_OUTPUT_PORT_MAP, MCR_OUTPUTS_MAX, MCR_WORKER_FILES } from "../ffi/abi.ts";
 import type { Descriptor } from "../ffi/descriptor.ts";
 import type { NetworkInterface } from "../ffi/interfaces.ts";
 import { openOutput, openRawOutput, outputSender, type OutputSocketOptions, type RawSocket } from "../ffi/sockets.ts";
@@ -90,9 +90,17 @@ export function descriptorsOf(outputs: Iterable<OutputSocket>): Map<number, Desc
 
 /** Opens, shares and closes output sockets. */
 export class OutputSet implements Disposable {
-  readonly #slots = new Slots(MCR_OUTPUTS_MAX, "output sockets");
+  readonly #slots: Slots;
   readonly #sockets = new Map<string, OutputSocket>();
   #senders: Uint8Array<ArrayBuffer> | undefined;
+
+  /** `filesLimit` is of open files: workers, which register them, take no more sockets than it has room for. */
+  constructor(filesLimit: number) {
+    const room = filesLimit - MCR_WORKER_FILES;
+    this.#slots = room < MCR_OUTPUTS_MAX
+      ? new Slots(room, "output sockets", `the limit of open files (ulimit -n) is ${filesLimit}`)
+      : new Slots(MCR_OUTPUTS_MAX, "output sockets");
+  }
 
   get(key: string): OutputSocket | undefined {
     return this.#sockets.get(key);

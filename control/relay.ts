@@ -75,7 +75,7 @@ export class Relay implements Engine {
   readonly #pool: WorkerPool;
   readonly #watch = new InterfaceWatch();
   readonly #inputs: InputSet;
-  readonly #outputs = new OutputSet();
+  readonly #outputs: OutputSet;
   readonly #memberships: MembershipSet;
   readonly #exclusive: ExclusiveSet;
   readonly #absorbers: AbsorberSet;
@@ -97,13 +97,14 @@ export class Relay implements Engine {
   #lastChange: Promise<unknown> = Promise.resolve();
   #isRefreshDue = false;
 
-  private constructor(options: RelayOptions, poller: Poller, pool: WorkerPool) {
+  private constructor(options: RelayOptions, poller: Poller, pool: WorkerPool, filesLimit: number) {
     const pages = pool.workers.map((worker) => worker.page);
     this.#options = options;
     this.#poller = poller;
     this.#pool = pool;
     const offload = new OffloadSet(options.receiveOffload, options.logs.interface);
     this.#inputs = new InputSet(options.ringSlots, pages, offload, options.logs.interface);
+    this.#outputs = new OutputSet(filesLimit);
     this.#memberships = new MembershipSet(options.logs.interface);
     this.#exclusive = new ExclusiveSet(options.logs.interface);
     this.#exclusive.sweep(this.#interfaces);
@@ -126,7 +127,7 @@ export class Relay implements Engine {
     }
     const { logs, events, profile } = options;
     const cores = chooseCores(options.workers, availableCores(), options.cores);
-    raiseFilesLimit();
+    const filesLimit = raiseFilesLimit();
     if (profile.priority > 0 && !hasCapability(CAP_SYS_NICE)) {
       logs.worker("the workers take turns with other processes: real-time priority needs CAP_SYS_NICE", "warning");
     }
@@ -136,7 +137,7 @@ export class Relay implements Engine {
       await WorkerPool.open({ poller, log: logs.worker, events, cores, profile, identity: workerIdentity() }),
     );
     undo.move();
-    return new Relay(options, poller, pool);
+    return new Relay(options, poller, pool, filesLimit);
   }
 
   apply(changes: readonly RuleChange[]): Promise<void> {

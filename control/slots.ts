@@ -13,14 +13,16 @@ import { ControlError } from "./error.ts";
 export class Slots {
   readonly #limit: number;
   readonly #what: string;
+  readonly #why: string;
   #next = 0;
   #free: number[] = [];
   #resting: number[] = [];
 
-  /** `what` is for the message: "outputs". */
-  constructor(limit: number, what: string) {
+  /** `what` and `why` are for the message: "outputs", "the machine allows no more". */
+  constructor(limit: number, what: string, why = "") {
     this.#limit = limit;
     this.#what = what;
+    this.#why = why && `: ${why}`;
   }
 
   /** A number that nobody has. */
@@ -28,7 +30,7 @@ export class Slots {
     const free = this.#free.pop();
     if (free !== undefined) return free;
     if (this.#next === this.#limit) {
-      throw new ControlError("limit", `Cannot have more than ${this.#limit} ${this.#what} in use`);
+      throw new ControlError("limit", `Cannot have more than ${this.#limit} ${this.#what} in use${this.#why}`);
     }
     return this.#next++;
   }

@@ -12,6 +12,11 @@
 #define MCR_RULES_MAX 65536u
 /* Outputs of all rules together, and so statistics slots of outputs; also the sockets behind them. */
 #define MCR_OUTPUTS_MAX 65536u
+/*
+ * Files that a worker registers beside the sockets of outputs: its channel, and the packet socket and the eventfd of
+ * each input. The kernel registers no more than the limit of open files.
+ */
+#define MCR_WORKER_FILES (1u + 2u * MCR_INPUTS_MAX)
 /* Outputs of one rule. All sends of one run fit in one submission (MCR_SUBMISSIONS), whatever the rule. */
 #define MCR_RULE_OUTPUTS_MAX 1024u
 /* Submission queue entries of a worker: a run of the largest rule, four times over, so that runs share submissions. */

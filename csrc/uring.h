@@ -20,7 +20,7 @@
 #define MCR_FILE_CHANNEL 0u
 #define MCR_FILE_INPUT(input) (1u + 2u * (input))
 #define MCR_FILE_PROGRESS(input) (2u + 2u * (input))
-#define MCR_FILE_OUTPUTS (1u + 2u * MCR_INPUTS_MAX)
+#define MCR_FILE_OUTPUTS MCR_WORKER_FILES
 
 /* user_data: what a completion is about. 16 bits of kind, and of each of up to three indexes. */
 enum mcr_request {

@@ -53,6 +53,7 @@ export const MCR_WORKERS_MAX = 64;
 export const MCR_INPUTS_MAX = 1024;
 export const MCR_RULES_MAX = 65536;
 export const MCR_OUTPUTS_MAX = 65536;
+export const MCR_WORKER_FILES = 2049;
 export const MCR_RULE_OUTPUTS_MAX = 1024;
 export const MCR_SUBMISSIONS = 4096;
 export const MCR_MESSAGE_FDS_MAX = 253;

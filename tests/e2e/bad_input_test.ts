@@ -99,6 +99,18 @@ testRelay("of a rule with one wrong output nothing is applied", {}, async (relay
   });
 });
 
+testRelay(
+  "a rule with more outputs than the limit of open files allows is refused",
+  { filesLimit: 2500 },
+  async (relay) => {
+    await supervisorUnmoved(relay, async () => {
+      const outputs = Array.from({ length: 900 }, (_, index) => `239.8.8.8:${index + 1}:out0`);
+      const refused = await relay.supervisor.attempt(...addLine({ group: "239.8.8.7", outputs }));
+      checkRefusal(refused, 1, /more than 451 output sockets in use: the limit of open files \(ulimit -n\) is 2500/);
+    });
+  },
+);
+
 testRelay("removing a rule that is not there is refused with status 1", {}, async (relay) => {
   await supervisorUnmoved(relay, async () => {
     checkRefusal(await relay.supervisor.attempt("remove", "239.9.9.9:1:in0"), 1, /"239\.9\.9\.9:1:in0": there is none/);

@@ -38,6 +38,8 @@ export interface RunOptions {
   readonly args?: readonly string[];
   /** The control socket; one in a directory of its own unless given. */
   readonly socket?: string;
+  /** Of open files. */
+  readonly filesLimit?: number;
 }
 
 /** The command line of `mcr` with these arguments. */
@@ -76,7 +78,8 @@ export class Supervisor implements AsyncDisposable {
   static async start(network: Network, options: RunOptions = {}, namespace = "relay"): Promise<Supervisor> {
     const socket = options.socket ?? `${await Deno.makeTempDir({ prefix: "mcr-e2e-" })}/mcr.sock`;
     const args = ["run", "--workers", String(options.workers ?? 1), "--socket", socket, ...options.args ?? []];
-    const process = await Process.start(network.within(namespace, mcr(...args)));
+    const limit = options.filesLimit === undefined ? [] : ["prlimit", `--nofile=${options.filesLimit}`];
+    const process = await Process.start(network.within(namespace, [...limit, ...mcr(...args)]));
     const supervisor = new Supervisor(network, namespace, socket, process);
     try {
       await process.line("stderr", /^mcr: ready on \S+, \d+ worker\(s\)$/);

@@ -151,18 +151,21 @@ testNetwork("headers that differ are counted apart", async () => {
   });
 });
 
-testNetwork("a sink that goes by counters counts what it cannot read, and makes nothing of smaller packets", async () => {
-  await withCable(async (network) => {
-    const place = { namespace: "relay", interface: "in0", counters: true, size: 1000, idle: 30 };
-    await using sink = await Sink.start(network, { ...place, ...IPV4, count: 500 });
-    await send(network, { ...IPV4, count: 500, size: 1000 });
-    deepStrictEqual((await sink.received()).received, 500);
-    // 43 bytes, where those of IPv6 have 62 before their payload.
-    await using other = await Sink.start(network, { ...place, ...IPV6, count: 10 });
-    await send(network, { ...IPV4, count: 500, size: 1, args: ["--payload", "x"] });
-    deepStrictEqual((await other.receivedSoFar()).received, 0);
-  });
-});
+testNetwork(
+  "a sink that goes by counters counts what it cannot read, and makes nothing of smaller packets",
+  async () => {
+    await withCable(async (network) => {
+      const place = { namespace: "relay", interface: "in0", counters: true, size: 1000, idle: 30 };
+      await using sink = await Sink.start(network, { ...place, ...IPV4, count: 500 });
+      await send(network, { ...IPV4, count: 500, size: 1000 });
+      deepStrictEqual((await sink.received()).received, 500);
+      // 43 bytes, where those of IPv6 have 62 before their payload.
+      await using other = await Sink.start(network, { ...place, ...IPV6, count: 10 });
+      await send(network, { ...IPV4, count: 500, size: 1, args: ["--payload", "x"] });
+      deepStrictEqual((await other.receivedSoFar()).received, 0);
+    });
+  },
+);
 
 testNetwork("a sink that joins for sources receives from these and no other", async () => {
   await withCable(async (network) => {

@@ -20,6 +20,13 @@ Deno.test("take() refuses above the limit, and gives again what was cancelled", 
   strictEqual(slots.take(), 1);
 });
 
+Deno.test("take() says why there are no more, where there is a reason", () => {
+  throws(
+    () => new Slots(0, "pens", "they are dear").take(),
+    /^ControlError: Cannot have .* 0 pens in use: they are dear$/,
+  );
+});
+
 Deno.test("release() keeps a number back until settle()", () => {
   const slots = new Slots(8, "rules");
   take(slots, 2);
