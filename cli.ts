@@ -60,8 +60,13 @@ function isHelp(argument: string): boolean {
 /** The process's own streams. */
 const terminal: Terminal = {
   async write(text): Promise<void> {
-    for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
-      rest = rest.subarray(await Deno.stdout.write(rest));
+    try {
+      for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
+        rest = rest.subarray(await Deno.stdout.write(rest));
+      }
+    } catch (error) {
+      if (error instanceof Deno.errors.BrokenPipe) throw error;
+      throw new Error(`Cannot write to standard output: ${messageOf(error)}`, { cause: error });
     }
   },
   notice(text): void {

@@ -2,9 +2,13 @@
  * main.c - the executable's entrance. What is hot, small or without rights runs natively, in this program; everything
  * else is the control plane, for which mcr_launch() starts the JavaScript runtime.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gen.h"
 #include "launch.h"
@@ -51,22 +55,50 @@ static int run_as(const char *name, int argc, char **argv)
 	return mcr_launch(argc + 1, arguments);
 }
 
+/*
+ * A standard stream that is closed becomes one that fails: else the next socket or file would take its number, and get
+ * what is printed. Only for messages it does not matter whether they are lost.
+ */
+static void open_standard_streams(void)
+{
+	static const int modes[] = { [STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_WRONLY };
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			open("/dev/null", modes[fd]);
+	}
+}
+
+/* What was printed onto a full disk was not printed: that is no success. */
+static int check_output(const char *name, int status)
+{
+	const bool was_lost = ferror(stdout);
+
+	errno = 0;
+	if (fflush(stdout) == 0 && !was_lost)
+		return status;
+	fprintf(stderr, "mcr%s%s: Cannot write to standard output: %s\n", *name ? " " : "", name,
+		errno ? strerror(errno) : "a part of it was lost");
+	return status ? status : 1;
+}
+
 int main(int argc, char **argv)
 {
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	const char *name = slash ? slash + 1 : argc > 0 ? argv[0] : "";
 
+	open_standard_streams();
 	for (size_t i = 0; i < sizeof(other_names) / sizeof(other_names[0]); i++) {
 		if (strcmp(name, other_names[i]) == 0)
 			return run_as(other_names[i], argc, argv);
 	}
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("mcr %s\n", MCR_VERSION);
-		return 0;
+		return check_output("", 0);
 	}
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+			return check_output(commands[i].name, commands[i].run(argc - 1, argv + 1));
 	}
 	return mcr_launch(argc, argv);
 }
