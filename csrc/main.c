@@ -61,7 +61,7 @@ static int run_as(const char *name, int argc, char **argv)
  */
 static void open_standard_streams(void)
 {
-	static const int modes[] = { [STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_WRONLY };
+	static const int modes[] = { O_WRONLY, O_RDONLY, O_WRONLY };
 
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
