@@ -34,7 +34,9 @@ async function withCable(body: (network: Network) => Promise<void>): Promise<voi
   await network.addAddress6({ namespace: "source", interface: "s0", address: "fd01::1/64" });
   await network.addAddress6({ namespace: "relay", interface: "in0", address: "fd01::2/64" });
   // A source that is on no network of ours is as good as any other.
-  const off = "for i in all default in0; do echo 0 >/proc/sys/net/ipv4/conf/$i/rp_filter; done";
+  const off = "for i in all default in0; do echo 0 >/proc/sys/net/ipv4/conf/$i/rp_filter; done;" +
+    // Streams of one source in fragments, side by side, keep more than 64 of others between two of a datagram.
+    "echo 0 >/proc/sys/net/ipv4/ipfrag_max_dist";
   await run(network.within("relay", ["sh", "-c", off]));
   await body(network);
 }
