@@ -38,6 +38,7 @@ Deno.test("resolveSocketPath() takes the user's own socket, and for a client the
   equal(resolveSocketPath(undefined, "client", here(XDG, [SYSTEM_SOCKET, OWN])), OWN);
   equal(resolveSocketPath(undefined, "client", here({}, [SYSTEM_SOCKET])), SYSTEM_SOCKET);
   equal(resolveSocketPath(undefined, "client", here(XDG)), OWN);
+  equal(resolveSocketPath(undefined, "client", here({})), SYSTEM_SOCKET);
 });
 
 Deno.test("resolveSocketPath() says what to do when there is no place", () => {
