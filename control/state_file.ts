@@ -27,8 +27,8 @@ export class StateFile {
   }
 
   /**
-   * The rules of the file; none when there is no file. One that is corrupt is moved aside and told of: what is in it is not
-   * lost, and the relay starts.
+   * The rules of the file; none when there is no file. One that is corrupt is moved aside, where that can be done, and told
+   * of: what is in it is not lost, and the relay starts.
    */
   async read(): Promise<readonly RuleSpec[]> {
     let text: string;
@@ -43,11 +43,23 @@ export class StateFile {
       this.#written = text;
       return rules;
     } catch (error) {
-      const aside = `${this.#path}.corrupt-${new Date().toISOString().replaceAll(/[^0-9TZ]/g, "")}`;
-      await Deno.rename(this.#path, aside);
-      const fields = { path: this.#path, aside, reason: messageOf(error) };
-      this.#log("the state file {path} is corrupt and was moved to {aside}: {reason}", "error", fields);
+      await this.#moveAside(messageOf(error));
       return [];
+    }
+  }
+
+  async #moveAside(reason: string): Promise<void> {
+    const path = this.#path, aside = `${path}.corrupt-${new Date().toISOString().replaceAll(/[^0-9TZ]/g, "")}`;
+    try {
+      await Deno.rename(path, aside);
+      this.#log("the state file {path} is corrupt and was moved to {aside}: {reason}", "error", {
+        path,
+        aside,
+        reason,
+      });
+    } catch (error) {
+      const fields = { path, why: messageOf(error), reason };
+      this.#log("the state file {path} is corrupt and could not be moved aside ({why}): {reason}", "error", fields);
     }
   }
 
@@ -75,8 +87,7 @@ export class StateFile {
       await writeAtomically(this.#path, text, 0o600);
       this.#written = text;
     } catch (error) {
-      const fields = { path: this.#path, reason: messageOf(error) };
-      this.#log("rules that were added would not survive a restart: Cannot write {path}: {reason}", "error", fields);
+      this.#log("rules that were added would not survive a restart: {reason}", "error", { reason: messageOf(error) });
     }
   }
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import { explainOpenFailure } from "../advice.ts";
 import { type Arguments, type Command, readArguments, SOCKET_OPTION, type Surroundings } from "../command.ts";
 import { RING_SLOTS, type Settings, SYSTEM_CONFIG, WORKERS_MAX } from "../config.ts";
@@ -149,7 +150,8 @@ async function readConfiguration(given: Arguments): Promise<Started> {
   if (file === undefined) return { settings: said, rules: [], notes: [] };
   const notes: string[] = [];
   const { version: _, rules, ...settings } = await readConfigFile(file, (text) => notes.push(text));
-  return { settings: mergeSettings(settings, said), rules, file, notes };
+  // Commands that ask for it have other directories.
+  return { settings: mergeSettings(settings, said), rules, file: resolve(file), notes };
 }
 
 /** The machine's own file, if there is one. */

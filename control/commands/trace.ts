@@ -108,14 +108,16 @@ function readRequest(given: Arguments): ReturnType<typeof parseTraceRequest> {
 /** A capture file that grows. */
 function openFile(path: string): { add(datagram: TracedDatagram): void } & Disposable {
   const writer = new PcapngWriter(`mcr ${VERSION}`);
-  let file: Deno.FsFile;
-  try {
-    file = Deno.openSync(path, { create: true, write: true, truncate: true, mode: 0o600 });
-  } catch (error) {
-    throw new Error(`Cannot write "${path}": ${messageOf(error)}`, { cause: error });
-  }
+  const orTell = <T>(act: () => T): T => {
+    try {
+      return act();
+    } catch (error) {
+      throw new Error(`Cannot write "${path}": ${messageOf(error)}`, { cause: error });
+    }
+  };
+  const file = orTell(() => Deno.openSync(path, { create: true, write: true, truncate: true, mode: 0o600 }));
   const write = (bytes: Uint8Array): void => {
-    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(file.writeSync(rest));
+    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(orTell(() => file.writeSync(rest)));
   };
   write(writer.begin());
   return { add: (datagram) => write(writer.add(datagram)), [Symbol.dispose]: () => file.close() };

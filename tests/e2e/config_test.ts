@@ -1,5 +1,6 @@
 // Goal: what a file says becomes what the relay does, all of it or nothing, and what the relay does can be kept in a file.
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { relative } from "node:path";
 import { connect, type Rule, ruleId, type RuleSpec } from "../../mod.ts";
 import { testNetwork } from "./case.ts";
 import { Supervisor } from "./mcr.ts";
@@ -39,7 +40,8 @@ testNetwork(
     return inNetwork(async (network, folder) => {
       const file = `${folder}/mcr.yaml`;
       await Deno.writeTextFile(file, fileText(KEPT, ruleText(1)));
-      await using supervisor = await Supervisor.start(network, { args: ["-c", file] });
+      // Named from where the supervisor was started; config save may be called from anywhere.
+      await using supervisor = await Supervisor.start(network, { args: ["-c", relative(Deno.cwd(), file)] });
       deepStrictEqual(await ids(supervisor), ["239.1.1.1:5001:in0", "239.1.2.1:5001:in0"]);
 
       await Deno.writeTextFile(file, fileText(KEPT, ruleText(1, 7000), ruleText(2)));
@@ -134,7 +136,7 @@ testNetwork("where the state cannot be written, rules are relayed all the same, 
     await supervisor.add({ in: "in0", group: "239.1.2.9", port: 5001, outputs: ["239.2.3.9:6000:out0"] });
     await supervisor.process.line(
       "stderr",
-      /would not survive a restart: Cannot write \S+nowhere\/rules\.json: No such/,
+      /would not survive a restart: Cannot write "\S+nowhere\/rules\.json": No such/,
     );
     deepStrictEqual(await ids(supervisor), ["239.1.2.9:5001:in0"]);
     await supervisor.stop();
