@@ -52,9 +52,13 @@ static const char *const steering_variables[] = {
 	"DENO_", "NODE_", "NPM_", "JSR_", "OTEL_", "RUST_", "MCR_LIB=", "MCR_NATIVE=", "MCR_RUNTIME=",
 };
 
-/* Set for the runtime: it has no business with a cache directory or with looking for news of itself. */
+/*
+ * Set for the runtime: it has no business with a cache directory or with looking for news of itself. Without DENO_LOG it
+ * would tell everybody at a terminal that there is no such directory, before each command.
+ */
 static const char *const fixed_variables[] = {
 	"DENO_DIR=/dev/null/none",
+	"DENO_LOG=error,deno::cache=off",
 	"DENO_NO_UPDATE_CHECK=1",
 };
 

@@ -68,6 +68,16 @@ test("mcr help comes through the runtime", async () => {
   deepStrictEqual({ code, stderr }, { code: 0, stderr: "" });
 });
 
+test("at a terminal the runtime has nothing of its own to say", async () => {
+  // Of all terminals this one is everywhere.
+  const script = await run("/usr/bin/script", ["--quiet", "--return", "--command", `${MCR} list --jsn`, "/dev/null"]);
+  deepStrictEqual(script.stdout.split("\r\n"), [
+    'mcr: Cannot use --jsn: mcr list has no such option; did you mean "--json"?',
+    "",
+  ]);
+  strictEqual(script.code, 2);
+});
+
 test("arguments with spaces and dashes arrive as they are", async () => {
   const { code, stderr } = await run(MCR, ["no such command"]);
   match(stderr, /no such command/);
