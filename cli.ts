@@ -7,8 +7,9 @@
 import type { Surroundings, TerminalSize } from "./control/command.ts";
 import { resolveCommand } from "./control/command_tree.ts";
 import { COMMANDS, HIDDEN } from "./control/commands/mod.ts";
-import { messageOf, NoDaemonError, UsageError } from "./control/error.ts";
+import { messageOf, NoDaemonError, reasonOf, UsageError } from "./control/error.ts";
 import { commandHelp, overview } from "./control/help.ts";
+import { printableLines } from "./control/table.ts";
 import { VERSION } from "./control/version.ts";
 
 /** Where texts go: the process's own streams, or a test's. */
@@ -27,7 +28,7 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
   } catch (error) {
     // Whoever read our output has seen enough.
     if (error instanceof Deno.errors.BrokenPipe) return STATUS.done;
-    terminal.notice(`mcr: ${messageOf(error)}\n`);
+    terminal.notice(`mcr: ${printableLines(messageOf(error))}\n`);
     if (error instanceof UsageError) return STATUS.usage;
     return error instanceof NoDaemonError ? STATUS.noDaemon : STATUS.failed;
   }
@@ -66,7 +67,7 @@ const terminal: Terminal = {
       }
     } catch (error) {
       if (error instanceof Deno.errors.BrokenPipe) throw error;
-      throw new Error(`Cannot write to standard output: ${messageOf(error)}`, { cause: error });
+      throw new Error(`Cannot write to standard output: ${reasonOf(error)}`, { cause: error });
     }
   },
   notice(text): void {

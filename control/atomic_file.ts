@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { messageOf } from "./error.ts";
+import { reasonOf } from "./error.ts";
 
 /**
  * Replaces a file in one step: whoever reads it finds the old text or the new one, also after a crash or on a full disk.
@@ -31,7 +31,7 @@ export async function writeAtomically(file: string, text: string, mode = 0o644):
     await Deno.rename(temporary, target);
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});
-    throw new Error(`Cannot write "${file}": ${messageOf(error)}`, { cause: error });
+    throw new Error(`Cannot write "${file}": ${reasonOf(error)}`, { cause: error });
   }
   // The new name itself is on the disk only when its directory is.
   using directory = await Deno.open(target.replace(/[^/]*$/, "") || ".");

@@ -11,9 +11,13 @@ import { PROTOCOLS } from "./negotiation.ts";
 import { type MethodName, type Methods, parseReply, type Reply } from "./protocol.ts";
 import { resolveSocketPath } from "./socket_path.ts";
 import type { TraceRequest } from "./trace.ts";
+import { formatAge } from "./units.ts";
 
 /** Bytes in one reply line; a string of JavaScript cannot be longer. */
 const REPLY_BYTES_MAX = 1 << 29;
+
+/** How long a supervisor may take for what it only has to look up; a thousand times as long as one does that is well. */
+const PATIENCE_MS = 10_000;
 
 /** No socket, nobody behind it, or somebody who is just leaving. */
 const NOBODY = [Deno.errors.NotFound, Deno.errors.ConnectionRefused, Deno.errors.ConnectionReset];
@@ -26,10 +30,11 @@ interface Call {
 /**
  * Connects to the supervisor, and agrees with it on a version of the protocol.
  *
- * Throws a `NoDaemonError` when none listens there, and a `ControlError` when it speaks no version that this client
- * speaks.
+ * Throws a `NoDaemonError` when none listens there, a `ControlError` when it speaks no version that this client speaks,
+ * and an `Error` when it does not answer.
  *
  * @param path the control socket; where it usually is unless given
+ * @param patienceMs how long it may take to answer; 10 s unless given
  *
  * @example
  * ```ts ignore
@@ -37,10 +42,13 @@ interface Call {
  * const { rules } = await client.call("rule.list", {});
  * ```
  */
-export async function connect(path: string = resolveSocketPath(undefined, "client")): Promise<Client> {
+export async function connect(
+  path: string = resolveSocketPath(undefined, "client"),
+  patienceMs = PATIENCE_MS,
+): Promise<Client> {
   const client = await connectUnheard(path);
   try {
-    await client.call("version", { protocol: PROTOCOLS });
+    await soon(client.call("version", { protocol: PROTOCOLS }), patienceMs);
     return client;
   } catch (error) {
     client[Symbol.dispose]();
@@ -51,6 +59,19 @@ export async function connect(path: string = resolveSocketPath(undefined, "clien
 /** Connects without agreeing on anything, for whoever asks what the supervisor speaks. */
 export async function connectUnheard(path: string): Promise<Client> {
   return new Client(await dial(path), path);
+}
+
+/** What is answered, where that does not take longer than it ever should; rejects where it does. */
+export async function soon<Result>(answer: Promise<Result>, patienceMs = PATIENCE_MS): Promise<Result> {
+  const { promise: never, reject } = Promise.withResolvers<never>();
+  const why = `Cannot get an answer: the supervisor has been silent for ${formatAge(patienceMs)}: stopped, stuck or ` +
+    'overloaded; "mcr doctor" looks for its process';
+  const timer = setTimeout(() => reject(new Error(why)), patienceMs);
+  try {
+    return await Promise.race([answer, never]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function dial(path: string): Promise<Deno.UnixConn> {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { messageOf } from "./error.ts";
+import { reasonOf } from "./error.ts";
 
 /** A file larger than this was made by mistake: 65,536 rules of two outputs take less. */
 const FILE_BYTES_MAX = 32 << 20;
@@ -58,7 +58,7 @@ export async function readText(file: string): Promise<string> {
     const bytes = new Uint8Array(await new Response(opened.readable).arrayBuffer());
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
-    const why = error instanceof TypeError ? "it is not UTF-8" : messageOf(error).replace(/ \(os error \d+\).*$/s, "");
+    const why = error instanceof TypeError ? "it is not UTF-8" : reasonOf(error);
     throw new ConfigError(
       file,
       [{ message: `Cannot read the configuration: ${why}` }],

@@ -41,6 +41,11 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
+/** Why the system refused something, without the number of the error and the path, which the caller tells better. */
+export function reasonOf(error: unknown): string {
+  return messageOf(error).replace(/ \(os error \d+\).*$/s, "");
+}
+
 /** The text of anything thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -7,7 +7,7 @@
 import { messageOf } from "./error.ts";
 import type { EventFilter, RelayEvent } from "./event.ts";
 import { readLines } from "./lines.ts";
-import { LINE_BYTES_MAX, type MethodName, parseNotification, parseReply } from "./protocol.ts";
+import { LINE_BYTES_MAX, type MethodName, parseNotification, parseReply, type Reply } from "./protocol.ts";
 import type { TraceEvent, TraceRequest } from "./trace.ts";
 
 /** What is asked for, by which method, and how messages call it. */
@@ -44,12 +44,18 @@ export class NotificationStream<Item> implements AsyncIterable<Item>, Disposable
     const request = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }) + "\n";
     await stream.write(new TextEncoder().encode(request));
     const lines = readLines(stream, LINE_BYTES_MAX);
-    const line = await lines.next();
-    if (line.done) throw new Error(`Cannot subscribe to ${noun}: the supervisor closed the connection`);
-    const reply = parseReply(line.value);
+    const reply = await this.#readReply(lines).catch((error) => {
+      throw new Error(`Cannot subscribe to ${noun}: ${messageOf(error)}`, { cause: error });
+    });
     if (!("error" in reply)) return lines;
     this[Symbol.dispose]();
     throw reply.error;
+  }
+
+  async #readReply(lines: AsyncGenerator<Uint8Array>): Promise<Reply> {
+    const line = await lines.next();
+    if (line.done) throw new Error("the supervisor closed the connection");
+    return parseReply(line.value);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Item> {

@@ -10,6 +10,8 @@ const SECTION = 0x0a0d0d0a, INTERFACE = 1, PACKET = 6;
 const BYTE_ORDER = 0x1a2b3c4d;
 /** Options of blocks; each kind of block numbers its own. */
 const END = 0, COMMENT = 1, NAME = 2, RESOLUTION = 9, APPLICATION = 4;
+/** What the length of an option can say. */
+const OPTION_BYTES_MAX = 0xffff;
 /** Time stamps count 10^-9 seconds. */
 const NANOSECONDS = 9;
 
@@ -49,7 +51,10 @@ export class PcapngWriter {
     const comment = [verdict, ...steps.map(({ is_passed: isPassed, text }) => `${isPassed ? "+" : "-"} ${text}`)].join(
       "\n",
     );
-    return concat([...described, block(PACKET, [bytesOf(fixed), padded(data), options([[COMMENT, encode(comment)]])])]);
+    return concat([
+      ...described,
+      block(PACKET, [bytesOf(fixed), padded(data), options([[COMMENT, encodeShort(comment)]])]),
+    ]);
   }
 }
 
@@ -95,6 +100,12 @@ function bytesOf(view: DataView): Uint8Array {
 
 function encode(text: string): Uint8Array {
   return new TextEncoder().encode(text);
+}
+
+/** As much of a text as an option can hold: of a rule with very many outputs not all are told. */
+function encodeShort(text: string): Uint8Array {
+  const bytes = new Uint8Array(OPTION_BYTES_MAX);
+  return bytes.subarray(0, new TextEncoder().encodeInto(text, bytes).written);
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {

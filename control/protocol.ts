@@ -201,7 +201,7 @@ export type Reply = { readonly id: RequestId; readonly result: unknown } | {
 
 /** Reads one line as an answer; throws a `SyntaxError` when it is none. */
 export function parseReply(line: Uint8Array): Reply {
-  const value: unknown = JSON.parse(new TextDecoder().decode(line));
+  const value = parseAnswer(line);
   if (typeof value !== "object" || value === null) throw new SyntaxError("Cannot parse the reply: it is no object");
   const { id, result, error } = value as { id?: RequestId; result?: unknown; error?: unknown };
   if (id === undefined) throw new SyntaxError('Cannot parse the reply: it has no "id"');
@@ -212,7 +212,15 @@ export function parseReply(line: Uint8Array): Reply {
 
 /** Reads one line as a notification, whose parameters it returns; throws a `SyntaxError` when it is none. */
 export function parseNotification(line: Uint8Array): unknown {
-  const { id, method, params } = JSON.parse(new TextDecoder().decode(line)) ?? {};
+  const { id, method, params } = (parseAnswer(line) ?? {}) as Record<string, unknown>;
   if (id !== undefined || method === undefined) throw new SyntaxError("Cannot take the line as a notification");
   return params;
+}
+
+function parseAnswer(line: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(line));
+  } catch (cause) {
+    throw new SyntaxError("it broke off in the middle of a line, or speaks no JSON", { cause });
+  }
 }

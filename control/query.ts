@@ -12,6 +12,7 @@ import {
   readArguments,
   SOCKET_OPTION,
 } from "./command.ts";
+import { soon } from "./client.ts";
 import { UsageError } from "./error.ts";
 import { parseWhole } from "./number.ts";
 import type { Methods, Nothing } from "./protocol.ts";
@@ -55,7 +56,7 @@ export function makeQuery<Name extends QueryName>({ method, format, isWatchable,
       using client = await connectTo(given);
       const isJson = given.has("json");
       const show = async (width?: number): Promise<string> => {
-        const result = await client.call(method, {});
+        const result = await soon(client.call(method, {}));
         return isJson ? jsonLine(result) : format(result, width);
       };
       if (seconds === undefined) return await show(surroundings.size?.()?.columns);

@@ -116,3 +116,8 @@ export function printable(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
 }
+
+/** Lines that cannot do more to a terminal than be lines. */
+export function printableLines(text: string): string {
+  return text.split("\n").map(printable).join("\n");
+}

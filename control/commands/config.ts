@@ -21,6 +21,7 @@ import { UsageError } from "../error.ts";
 import type { RuleSpec } from "../model.ts";
 import { LINE_BYTES_MAX, type Methods } from "../protocol.ts";
 import { formatDifference, type RulesDifference } from "../rule_difference.ts";
+import { printable } from "../table.ts";
 import { isTheirs, readConfigFile, saveConfigFile } from "./config_file.ts";
 
 const FILE = { positionalsMax: 1, positional: "FILE" } as const;
@@ -156,8 +157,9 @@ Needs neither a running relay nor any rights.`,
       import("../atomic_file.ts"),
     ]);
     const { config, notes, problems } = await readJson5Config(file);
-    for (const note of notes) notice(`mcr: ${file}: ${note}\n`);
-    for (const { path, message } of problems) notice(`mcr: ${file}: ${message}; ${path || "all of it"} is left out\n`);
+    const tell = (text: string): void => notice(`mcr: ${printable(`${file}: ${text}`)}\n`);
+    notes.forEach(tell);
+    for (const { path, message } of problems) tell(`${message}; ${path || "all of it"} is left out`);
     const isEmpty = config.rules.length === 0 && Object.keys(config).length === EMPTY_KEYS;
     if (isEmpty && notes.length + problems.length > 0) {
       throw new Error(`Cannot import ${file}: mcr can take nothing of it`);
@@ -199,7 +201,7 @@ function fileOf(given: Arguments): string {
 }
 
 function read(file: string, { notice }: Surroundings): Promise<Config> {
-  return readConfigFile(file, (text) => notice(`mcr: ${text}\n`));
+  return readConfigFile(file, (text) => notice(`mcr: ${printable(text)}\n`));
 }
 
 function countOf({ length }: readonly RuleSpec[]): string {

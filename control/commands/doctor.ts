@@ -9,7 +9,7 @@ import type { Mending } from "../doctor/mod.ts";
 import type { SystemView } from "../doctor/view.ts";
 import { ControlError } from "../error.ts";
 import { resolveSocketPath } from "../socket_path.ts";
-import { printable, wrapWords } from "../table.ts";
+import { printableLines, wrapWords } from "../table.ts";
 
 /** The `doctor` command. */
 export const doctor: Command = {
@@ -69,7 +69,7 @@ export function formatReport(findings: readonly Finding[], mendings: readonly Me
     }),
     `${summarize(findings)}\n`,
   ];
-  return lines.join("").split("\n").map(printable).join("\n");
+  return printableLines(lines.join(""));
 }
 
 function summarize(findings: readonly Finding[]): string {

@@ -36,6 +36,9 @@ says of it.`,
   },
 };
 
+/** What stands before the lines of a text has its own on the left of the first. */
+const INDENT = " ".repeat(9);
+
 /** A rule in full, and its counters, if it has any by now. */
 export function formatRule(
   rule: RuleStatus,
@@ -56,7 +59,8 @@ export function formatRule(
     ...outputs.map((output, index): [string, string] => [index === 0 ? "outputs" : "", formatOutput(output)]),
   ];
   const text = lines.filter(([, one]) => one !== undefined).map(([what, one]) => {
-    return `${wrapWords(`${what.padEnd(8)} ${one}`, width, " ".repeat(9))}\n`;
+    const wrapped = wrapWords(one!, width && width - INDENT.length, "").replaceAll("\n", `\n${INDENT}`);
+    return `${what.padEnd(INDENT.length)}${wrapped}\n`;
   });
   if (counters === undefined) return text.join("");
   const reasons = [counters, ...counters.outputs].flatMap(({ drops }) => Object.keys(drops));

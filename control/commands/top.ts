@@ -12,10 +12,13 @@ import { parseKeys, Screen } from "../screen.ts";
 import { resolveSocketPath } from "../socket_path.ts";
 import { START, type TopState, withKey, withStats } from "../top_state.ts";
 import { drawTop, pageOf } from "../top_view.ts";
+import { formatAge } from "../units.ts";
 import { canMoveCursor } from "../watch.ts";
 
 /** The supervisor looks at its counters once a second. */
 const PERIOD_MS = 1000;
+/** So long a silence of the supervisor is worth a word: what is shown is old by then. */
+const SILENCE_MS = 3000;
 /** Of the supervisor's time one part in so many is for us, where it takes long to answer. */
 const SUPERVISOR_SHARE = 10;
 
@@ -134,7 +137,7 @@ async function poll(path: string, happenings: Mailbox<Happening>): Promise<void>
       using client = await connect(path);
       while (!happenings.isClosed) {
         const askedMs = performance.now();
-        const stats = await client.call("stats.get", {});
+        const stats = await unlessSilent(happenings, client.call("stats.get", {}));
         happenings.add({ kind: "stats", stats });
         await pause(Math.max(PERIOD_MS, (performance.now() - askedMs) * SUPERVISOR_SHARE));
       }
@@ -142,6 +145,23 @@ async function poll(path: string, happenings: Mailbox<Happening>): Promise<void>
       happenings.add({ kind: "trouble", message: `${messageOf(error)}; trying again` });
       await pause(PERIOD_MS);
     }
+  }
+}
+
+/** Says again and again how long the answer has not come. */
+async function unlessSilent<Result>(happenings: Mailbox<Happening>, answer: Promise<Result>): Promise<Result> {
+  const askedMs = performance.now();
+  const timer = setInterval(() => {
+    const silence = formatAge(performance.now() - askedMs);
+    happenings.add({
+      kind: "trouble",
+      message: `The supervisor has been silent for ${silence}: these numbers are old`,
+    });
+  }, SILENCE_MS);
+  try {
+    return await answer;
+  } finally {
+    clearInterval(timer);
   }
 }
 

@@ -13,13 +13,16 @@ import {
   readArguments,
   SOCKET_OPTION,
 } from "../command.ts";
-import { messageOf, UsageError } from "../error.ts";
+import { reasonOf, UsageError } from "../error.ts";
+import { parseAddress } from "../address.ts";
 import { parseWhole } from "../number.ts";
 import { PcapngWriter } from "../pcapng.ts";
 import { formatDestination } from "../rule_text.ts";
 import { printable, wrapWords } from "../table.ts";
 import {
+  COUNT_MAX,
   parseTraceRequest,
+  SECONDS_MAX,
   type TracedDatagram,
   type TraceEnd,
   type TraceEvent,
@@ -88,11 +91,12 @@ function readRequest(given: Arguments): ReturnType<typeof parseTraceRequest> {
   const refuse = (): never => {
     throw new UsageError(`Cannot trace "${target}": expected ${EXPECTED_TARGET}`);
   };
-  if (port !== undefined && portNumber === undefined) refuse();
-  const numbers = ["count", "seconds"].flatMap((name) => {
-    const text = given.one(name);
-    return text === undefined ? [] : [[name, parseWhole(text, 0, Number.MAX_SAFE_INTEGER) ?? text]];
-  });
+  if (parseAddress(group!) === undefined || (port !== undefined && portNumber === undefined)) refuse();
+  const numbers = ([["count", COUNT_MAX], ["seconds", SECONDS_MAX]] as const).flatMap(([name, most]) => {
+    const text = given.one(name), number = text === undefined ? undefined : parseWhole(text, 1, most);
+    if (text === undefined || number !== undefined) return [[name, number]];
+    throw new UsageError(`Cannot use --${name} "${text}": expected a whole number, 1 to ${most}`);
+  }).filter(([, number]) => number !== undefined);
   const name = given.one("interface");
   return asUsage(() =>
     parseTraceRequest({
@@ -108,18 +112,20 @@ function readRequest(given: Arguments): ReturnType<typeof parseTraceRequest> {
 /** A capture file that grows. */
 function openFile(path: string): { add(datagram: TracedDatagram): void } & Disposable {
   const writer = new PcapngWriter(`mcr ${VERSION}`);
-  const orTell = <T>(act: () => T): T => {
+  const attempt = <Result>(work: () => Result): Result => {
     try {
-      return act();
+      return work();
     } catch (error) {
-      throw new Error(`Cannot write "${path}": ${messageOf(error)}`, { cause: error });
+      throw new Error(`Cannot write "${path}": ${reasonOf(error)}`, { cause: error });
     }
   };
-  const file = orTell(() => Deno.openSync(path, { create: true, write: true, truncate: true, mode: 0o600 }));
+  using undo = new DisposableStack();
+  const file = undo.use(attempt(() => Deno.openSync(path, { create: true, write: true, truncate: true, mode: 0o600 })));
   const write = (bytes: Uint8Array): void => {
-    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(orTell(() => file.writeSync(rest)));
+    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(attempt(() => file.writeSync(rest)));
   };
   write(writer.begin());
+  undo.move();
   return { add: (datagram) => write(writer.add(datagram)), [Symbol.dispose]: () => file.close() };
 }
 

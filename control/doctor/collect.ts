@@ -6,18 +6,18 @@
 import { hasFeature } from "../../ffi/feature.ts";
 import { isClockSynchronized, readLink } from "../../ffi/inspect.ts";
 import { listInterfaces } from "../../ffi/interfaces.ts";
-import { connect } from "../client.ts";
-import { NoDaemonError } from "../error.ts";
+import { connect, soon } from "../client.ts";
+import { messageOf, NoDaemonError } from "../error.ts";
 import type { InterfaceStatus } from "../model.ts";
 import { listenedOn, listSupervisors, readKernelOptions, readLinkText, readProcess, readText } from "./proc.ts";
-import type { DaemonView, LinkView, ProcessView, SocketState, Stranger, SystemView } from "./view.ts";
+import type { LinkView, ProcessView, SocketState, Stranger, SystemView } from "./view.ts";
 
 /** Superframes of a flow are made only with both. */
 const MERGING_FEATURES = ["rx-gro", "rx-udp-gro-forwarding"];
 
-/** Looks at everything once. */
-export async function collect(socketPath: string): Promise<SystemView> {
-  const { state, daemon, interfaces } = await ask(socketPath);
+/** Looks at everything once; the supervisor may take so long for each answer, 10 s unless given. */
+export async function collect(socketPath: string, patienceMs?: number): Promise<SystemView> {
+  const { socket, daemon, interfaces } = await ask(socketPath, patienceMs);
   const kernel = Deno.osRelease();
   const options = readKernelOptions(kernel);
   const links = listLinks();
@@ -32,7 +32,7 @@ export async function collect(socketPath: string): Promise<SystemView> {
     isClockSynchronized: attempt(isClockSynchronized),
     links,
     isElsewhere: isAway,
-    socket: { path: socketPath, state },
+    socket,
     daemon,
     strangers: listStrangers(daemon?.pid, links),
   };
@@ -49,24 +49,39 @@ const NOTHING_KNOWN: ProcessView = {
 };
 
 /** What the supervisor says, if one does. */
-async function ask(
-  path: string,
-): Promise<{ state: SocketState; daemon: DaemonView | undefined; interfaces: readonly InterfaceStatus[] }> {
+type Answers = Pick<SystemView, "socket" | "daemon"> & { readonly interfaces: readonly InterfaceStatus[] };
+
+async function ask(path: string, patienceMs?: number): Promise<Answers> {
   try {
-    using client = await connect(path);
-    const [{ pid }, { rules }, stats, { workers }, { interfaces }] = await Promise.all([
+    using client = await connect(path, patienceMs);
+    const answers = Promise.all([
       client.call("ping", {}),
       client.call("rule.list", {}),
       client.call("stats.get", {}),
       client.call("worker.list", {}),
       client.call("interface.list", {}),
+      client.call("config.get", {}),
     ]);
+    const [{ pid }, { rules }, stats, { workers }, { interfaces }, { config }] = await soon(answers, patienceMs);
     const lockedKib = workers.flatMap((worker) => readProcess(worker.pid ?? 0)?.lockedKib ?? []);
     const joined = new Map(interfaces.map(({ name, joined = [] }) => [name, joined]));
-    const daemon = { pid, rules, stats, workers, process: readProcess(pid), joined, lockedKib };
-    return { state: "alive", daemon, interfaces };
+    const daemon = {
+      pid,
+      rules,
+      stats,
+      workers,
+      process: readProcess(pid),
+      joined,
+      lockedKib,
+      ringSlots: config.ring_slots,
+    };
+    return { socket: { path, state: "alive" }, daemon, interfaces };
   } catch (error) {
-    return { state: stateOf(path, error), daemon: undefined, interfaces: [] };
+    return {
+      socket: { path, state: stateOf(path, error), reason: messageOf(error) },
+      daemon: undefined,
+      interfaces: [],
+    };
   }
 }
 
@@ -74,7 +89,9 @@ function stateOf(path: string, error: unknown): SocketState {
   const info = attempt(() => Deno.lstatSync(path));
   if (info === undefined) return "none";
   if (!info.isSocket) return "other";
-  return error instanceof NoDaemonError ? "dead" : "forbidden";
+  if (error instanceof NoDaemonError) return "dead";
+  const isForbidden = error instanceof Error && error.cause instanceof Deno.errors.PermissionDenied;
+  return isForbidden ? "forbidden" : "failing";
 }
 
 /** By the namespaces themselves where this user may see them, else by what is in them. */

@@ -25,9 +25,13 @@ export function checkInterfaces(view: SystemView): readonly Finding[] {
     if (link === undefined) found.add("error", `there is no interface ${name}, and ${who}`, creationOf(view, name));
     else checkLink(found, link, who);
   }
-  for (const { id, outputs } of rulesOf(view)) {
+  for (const rule of rulesOf(view)) {
+    const { id, outputs } = rule;
     const bare = outputs.find((output) => isBare(linkNamed(view, output.interface), output));
-    if (bare === undefined) continue;
+    if (bare === undefined) {
+      explainWait(found, view, rule);
+      continue;
+    }
     found.add(
       "error",
       `${bare.interface} has no IPv4 address for rule ${id} to send from: give it one with ip addr add`,
@@ -40,6 +44,20 @@ function checkLink(found: Findings, { name, isUp, hasCarrier }: LinkView, who: s
   if (!isUp) found.add("error", `${name} is down, and ${who}`, `ip link set dev ${shellWord(name)} up`);
   else if (!hasCarrier) {
     found.add("warning", `${name} is up but has no carrier, and ${who}: look at cable and other end`);
+  }
+}
+
+/** Why a rule waits for what is there and up. */
+function explainWait(found: Findings, view: SystemView, { id, outputs, waiting_for: names }: RuleStatus): void {
+  for (const name of names) {
+    const link = linkNamed(view, name);
+    if (link === undefined || !link.isUp) continue;
+    const sources = outputs.filter((output) => output.interface === name).flatMap(({ source }) => source ?? []);
+    const foreign = sources.find((source) => !link.addresses.includes(source));
+    const why = foreign === undefined
+      ? `rule ${id} waits for ${name}, though that is there and up: the log says why`
+      : `${name} does not have the address ${foreign} for rule ${id} to send from: give it that with ip addr add`;
+    found.add("error", why);
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { RING_SLOTS } from "../config.ts";
 import type { Drops, Rate } from "../model.ts";
 import { formatEndpoint } from "../rule_text.ts";
 import { type Finding, Findings, shellWord } from "./finding.ts";
@@ -13,15 +14,16 @@ const WANTED = ["no_rule", "source"];
 /** Reasons that other checks tell more of. */
 const TOLD_ELSEWHERE = ["ttl", "ring_full"];
 const QUEUE_LENGTH = 10_000, RECEIVE_BYTES = 64 << 20;
-const SLOTS_DEFAULT = 8192, SLOTS_MAX = 262_144;
 
 /** What is at the path of the control socket. */
-export function checkSocket({ socket: { path, state }, daemon, isElsewhere }: SystemView): readonly Finding[] {
+export function checkSocket({ socket: { path, state, reason }, daemon, isElsewhere }: SystemView): readonly Finding[] {
   const found = new Findings("supervisor");
   if (state === "dead") {
     found.add("note", `"${path}" was left by a supervisor that was killed: the next one takes it over`);
   } else if (state === "forbidden") {
     found.add("warning", `this user may not connect to "${path}": be root, or in the group of that file`);
+  } else if (state === "failing") {
+    found.add("error", `somebody listens on "${path}" and does not do what a supervisor does: ${reason}`);
   } else if (state === "other") {
     found.add(
       "error",
@@ -40,7 +42,7 @@ export function checkSocket({ socket: { path, state }, daemon, isElsewhere }: Sy
 }
 
 /** Other supervisors. */
-export function checkDuplicates({ strangers }: SystemView): readonly Finding[] {
+export function checkDuplicates({ strangers, daemon, socket: { state } }: SystemView): readonly Finding[] {
   const found = new Findings("duplicates");
   for (const { pid, shared } of strangers) {
     if (shared !== undefined && shared.length > 0) {
@@ -48,6 +50,9 @@ export function checkDuplicates({ strangers }: SystemView): readonly Finding[] {
         `process ${pid} is another supervisor and also listens on ${shared.join(", ")}: what both have rules ` +
         "for leaves twice; one of them is to end";
       found.add("warning", text, `kill ${pid}`);
+    } else if (daemon === undefined) {
+      const which = state === "failing" ? "perhaps the one that does not answer" : "and not on that socket";
+      found.add("note", `process ${pid} is a supervisor, ${which}`);
     } else if (shared === undefined) {
       found.add("note", `process ${pid} is another supervisor; what it listens on cannot be seen by this user`);
     }
@@ -63,21 +68,22 @@ export function checkRing(view: SystemView): readonly Finding[] {
   if (view.daemon === undefined) return found.all();
   const count = view.daemon.stats.totals.drops["ring_full"] ?? 0;
   if (count === 0) return found.orOk("no ring was ever full");
-  const { totals, advice } = view.daemon.stats;
-  const text = `${count} frames found a ring full (ring_full): ${advice["ring_full"]}; start the supervisor so`;
-  found.add(levelOf(totals.rates.over_10s), text, withMoreSlots(view.daemon.process?.words ?? []));
+  const { stats: { totals, advice }, ringSlots = RING_SLOTS.unset } = view.daemon;
+  const text = `${count} frames found a ring full (ring_full): ${advice["ring_full"]}`,
+    level = levelOf(totals.rates.over_10s);
+  if (ringSlots >= RING_SLOTS.max) found.add(level, `${text}; it has as many slots as there can be`);
+  else found.add(level, `${text}; start the supervisor so`, withSlots(view.daemon.process?.words ?? [], 4 * ringSlots));
   return found.all();
 }
 
-/** The command line of a supervisor with four times the slots. */
-function withMoreSlots(words: readonly string[]): string {
+/** The command line of a supervisor with so many slots, or as many as there can be. */
+function withSlots(words: readonly string[], slots: number): string {
   const rest = words.slice(words.lastIndexOf("run") + 1);
   const at = rest.findIndex((word) => /^--ring-slots(=|$)/.test(word));
   const isApart = rest[at] === "--ring-slots";
-  const given = at < 0 ? undefined : isApart ? rest[at + 1] : rest[at]!.split("=")[1];
   if (at >= 0) rest.splice(at, isApart ? 2 : 1);
-  const slots = Math.min(SLOTS_MAX, 4 * Number(given ?? SLOTS_DEFAULT));
-  return ["mcr", "run", ...(words.includes("run") ? rest : []), "--ring-slots", String(slots)].map(shellWord).join(" ");
+  const own = words.includes("run") ? rest : [], count = String(Math.min(RING_SLOTS.max, slots));
+  return ["mcr", "run", ...own, "--ring-slots", count].map(shellWord).join(" ");
 }
 
 /** All other drops: those of rules, of outputs, and those that could not be told to be a rule's. */

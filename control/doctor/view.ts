@@ -48,6 +48,8 @@ export interface DaemonView {
   readonly process: ProcessView | undefined;
   /** What it has joined, by interface: `239.1.1.1`, or `10.1.1.1@239.1.1.1` from one source. */
   readonly joined: ReadonlyMap<string, readonly string[]>;
+  /** Slots of a ring, where the relay was told how many. */
+  readonly ringSlots: number | undefined;
   /** Memory that each worker has locked. */
   readonly lockedKib: readonly number[];
 }
@@ -59,8 +61,8 @@ export interface Stranger {
   readonly shared: readonly string[] | undefined;
 }
 
-/** What is at the path of the control socket: `dead` is a socket that nobody listens on. */
-export type SocketState = "alive" | "dead" | "none" | "forbidden" | "other";
+/** What is at the path of the control socket: `dead` is a socket that nobody listens on, behind `failing` somebody does. */
+export type SocketState = "alive" | "dead" | "none" | "forbidden" | "failing" | "other";
 
 /** Everything. */
 export interface SystemView {
@@ -78,7 +80,12 @@ export interface SystemView {
   readonly links: readonly LinkView[];
   /** Whether the supervisor is in another network namespace, of which nothing can be seen here. */
   readonly isElsewhere: boolean;
-  readonly socket: { readonly path: string; readonly state: SocketState };
+  readonly socket: {
+    readonly path: string;
+    readonly state: SocketState;
+    /** Why it is `failing`. */
+    readonly reason?: string;
+  };
   readonly daemon: DaemonView | undefined;
   readonly strangers: readonly Stranger[];
 }

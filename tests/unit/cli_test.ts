@@ -3,6 +3,7 @@ import { main } from "../../cli.ts";
 import { formatRules } from "../../control/commands/list.ts";
 import { formatInterfaces } from "../../control/commands/interfaces.ts";
 import { formatDuration } from "../../control/commands/ping.ts";
+import { formatRule } from "../../control/commands/show.ts";
 import { formatStats } from "../../control/commands/stats.ts";
 import { formatWorkers } from "../../control/commands/workers.ts";
 import type { WorkerStatus } from "../../control/model.ts";
@@ -87,6 +88,9 @@ const USAGE_ERRORS: readonly [args: string[], message: RegExp][] = [
   [["run", "--metrics", "localhost:9464"], /Cannot use --metrics "localhost:9464": expected ADDRESS:PORT, as in 127\./],
   [["run", "--ttl", "0"], /Cannot use --ttl "0": expected a time to live, 1 to 255/],
   [["run", "--ring-slots", "100"], /Cannot use --ring-slots "100": expected a power of two from 64 to 262144/],
+  [["trace", "foo"], /Cannot trace "foo": expected GROUP or GROUP:PORT/],
+  [["trace", "239.1.1.1", "--count", "0"], /Cannot use --count "0": expected a whole number, 1 to 10000/],
+  [["list", "\x1b[2J"], /Cannot use argument "\?\[2J" of mcr list/],
   [
     ["list", "--socket", `/${"x".repeat(200)}`],
     /Cannot use control socket .*a path may have 107 bytes, this one has 201/,
@@ -256,6 +260,9 @@ outputs  239.2.2.2:6000:eth9/ttl=9
   equal(output.includes("total"), false);
   const json = JSON.parse((await mcr("show", id, "-j", ...at)).output);
   deepStrictEqual([json.id, json.name, json.counters.received], [id, "camera", 10]);
+  // A word that is too long for its place has its place nevertheless.
+  const [first, second] = formatRule(json, undefined, {}, 40).split("\n");
+  deepStrictEqual([first, second], [`rule     ${id}`, "name     camera"]);
   match((await mcr("show", ...at)).messages, /Cannot show a rule without its id or name: expected mcr show ID\|NAME/);
   equal((await mcr("show", "other", ...at)).status, 1);
 });
@@ -441,6 +448,26 @@ Deno.test("cli.ts ends with the statuses that scripts rely on", async () => {
   deepStrictEqual([usage.status, usage.output, noDaemon.status, noDaemon.output], [2, "", 3, ""]);
   match(usage.messages, /^mcr: Cannot run "mcr lst"/);
   match(noDaemon.messages, /^mcr: Cannot reach the supervisor/);
+});
+
+Deno.test("what cannot be written is told by its name", async () => {
+  const script = '"$0" run -A "$1" help >/dev/full; echo "$?"';
+  deepStrictEqual(await spawn("bash", ["-c", script, Deno.execPath(), CLI]), {
+    status: 0,
+    output: "1\n",
+    messages: "mcr: Cannot write to standard output: No space left on device\n",
+  });
+  await using supervisor = await TestSupervisor.start();
+  deepStrictEqual(await mcr("config", "save", "--socket", supervisor.path, "/nonexistent/mcr.yaml"), {
+    status: 1,
+    output: "",
+    messages: 'mcr: Cannot write "/nonexistent/mcr.yaml": No such file or directory\n',
+  });
+  deepStrictEqual(await mcr("trace", "239.1.1.1", "--write", "/dev/full", "--socket", supervisor.path), {
+    status: 1,
+    output: "",
+    messages: 'mcr: Cannot write "/dev/full": No space left on device\n',
+  });
 });
 
 Deno.test("cli.ts is quiet when nobody reads its output to the end", async () => {

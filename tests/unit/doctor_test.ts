@@ -2,12 +2,13 @@
 import { deepStrictEqual, equal, match, ok } from "node:assert/strict";
 import { main } from "../../cli.ts";
 import { formatReport } from "../../control/commands/doctor.ts";
+import { collect } from "../../control/doctor/collect.ts";
 import { formatFinding, shellWord } from "../../control/doctor/finding.ts";
 import { examine, mendAll } from "../../control/doctor/mod.ts";
 import { pickRule } from "../../control/doctor/network.ts";
 import type { SystemView } from "../../control/doctor/view.ts";
 import type { RuleSpec } from "../../control/model.ts";
-import { daemon, drops, link, machine, NOBODY, ratesOf, ROOT, SPEC, totals } from "./doctor_view.ts";
+import { daemon, drops, link, machine, NOBODY, ratesOf, ROOT, SPEC, statusOf, totals } from "./doctor_view.ts";
 import { TestSupervisor } from "./fake_engine.ts";
 
 /** What is not well, as `level check mend`, and all texts. */
@@ -138,6 +139,18 @@ const BROKEN: readonly (readonly [string, SystemView, readonly string[]])[] = [
     ["warning interfaces", "error interfaces"],
   ],
   [
+    "an address to send from that is not there, and a wait that nothing explains",
+    machine({
+      daemon: daemon([SPEC], {
+        rules: [
+          { ...statusOf({ ...SPEC, outputs: [{ ...SPEC.outputs[0]!, source: "10.9.9.9" }] }), waiting_for: ["eth1"] },
+          { ...statusOf(SPEC), waiting_for: ["eth0"] },
+        ],
+      }),
+    }),
+    ["error interfaces", "error interfaces"],
+  ],
+  [
     "an output with too small an MTU",
     machine({ links: [link("eth0", 2), link("eth1", 3, { mtu: 1280 })] }),
     ["warning mtu $ ip link set dev eth1 mtu 1500"],
@@ -175,6 +188,7 @@ const BROKEN: readonly (readonly [string, SystemView, readonly string[]])[] = [
       daemon: daemon([SPEC], {
         ...totals({ ring_full: 7 }, 1),
         process: { ...ROOT, words: ["mcr", "run", "--ring-slots", "64", "--ttl", "4"] },
+        ringSlots: 64,
       }),
     }),
     ["warning ring $ mcr run --ttl 4 --ring-slots 256"],
@@ -183,6 +197,16 @@ const BROKEN: readonly (readonly [string, SystemView, readonly string[]])[] = [
     "a ring that was full once",
     machine({ daemon: daemon([SPEC], totals({ ring_full: 7 }, 0)) }),
     ["note ring $ mcr run --ring-slots 32768"],
+  ],
+  [
+    "a ring that was full though a file has it large",
+    machine({ daemon: daemon([SPEC], { ...totals({ ring_full: 7 }, 0), ringSlots: 65_536 }) }),
+    ["note ring $ mcr run --ring-slots 262144"],
+  ],
+  [
+    "a ring that was full though none can be larger",
+    machine({ daemon: daemon([SPEC], { ...totals({ ring_full: 7 }, 0), ringSlots: 262_144 }) }),
+    ["note ring"],
   ],
   [
     "time to live used up",
@@ -215,6 +239,15 @@ const BROKEN: readonly (readonly [string, SystemView, readonly string[]])[] = [
     ["note supervisor"],
   ],
   [
+    "a socket behind which nobody answers, and who that could be",
+    machine({
+      daemon: undefined,
+      socket: { path: "/run/mcr/mcr.sock", state: "failing", reason: "silent for 10s" },
+      strangers: [{ pid: 200, shared: undefined }],
+    }),
+    ["error supervisor", "note duplicates"],
+  ],
+  [
     "a file that is no socket",
     machine({ daemon: undefined, socket: { path: "/tmp/a b", state: "other" } }),
     ["error supervisor $ ls -l '/tmp/a b'"],
@@ -229,6 +262,15 @@ const BROKEN: readonly (readonly [string, SystemView, readonly string[]])[] = [
 for (const [what, view, expected] of BROKEN) {
   Deno.test(`doctor finds ${what}`, () => deepStrictEqual(problems(view), expected));
 }
+
+Deno.test("collect() says of a supervisor that does not answer that it is there", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "mcr-" }), path = `${directory}/mcr.sock`;
+  using _silent = Deno.listen({ transport: "unix", path });
+  const { socket } = await collect(path, 10);
+  equal(socket.state, "failing");
+  match(socket.reason!, /has been silent/);
+  await Deno.remove(directory, { recursive: true });
+});
 
 Deno.test("doctor tells rule, output, reason and advice of a drop, and that of no rule apart", () => {
   const dropping = drops({ drops: { max_rate: 2 } }, { drops: { too_big: 5 } });

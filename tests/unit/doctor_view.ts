@@ -97,6 +97,7 @@ export function daemon(specs: readonly RuleSpec[] = [SPEC], change: Partial<Daem
     process: ROOT,
     joined: joinedFor(specs),
     lockedKib: [2048],
+    ringSlots: undefined,
     ...change,
   };
 }

@@ -219,6 +219,16 @@ Deno.test("connect() rejects when the answer is not JSON-RPC", async () => {
   await rejects(connectTo("220 mail.example ESMTP\n"), /^Error: Cannot get an answer from the supervisor: /);
 });
 
+Deno.test("connect() says so when the answer breaks off, and does not wait for ever for one", async () => {
+  await rejects(connectTo('{"jsonrpc":"2.0","id":1,"res\n'), {
+    message: "Cannot get an answer from the supervisor: it broke off in the middle of a line, or speaks no JSON",
+  });
+  const directory = await Deno.makeTempDir({ prefix: "mcr-" });
+  using _silent = Deno.listen({ transport: "unix", path: `${directory}/mcr.sock` });
+  await rejects(connect(`${directory}/mcr.sock`, 10), /^Error: Cannot get an answer: the supervisor has been silent/);
+  await Deno.remove(directory, { recursive: true });
+});
+
 Deno.test("connect() agrees on a version of the protocol, or says which the supervisor speaks", async () => {
   await connectTo('{"jsonrpc":"2.0","id":1,"result":{"version":"0.2.0","abi":1,"protocol":1}}\n');
   const message = "Cannot speak protocol 1: this supervisor speaks 2, 3";

@@ -351,6 +351,22 @@ Deno.test("PcapngWriter describes each interface once, and puts a tag back that 
   deepStrictEqual(types, [0x0a0d0d0a, 1, 6, 6, 1, 6]);
 });
 
+Deno.test("PcapngWriter cuts an explanation that is longer than a comment can be", () => {
+  const steps = Array.from({ length: 3000 }, () => ({ is_passed: true, text: "to 239.2.2.2:6000:\u00e9th1: sent" }));
+  const datagram: TracedDatagram = {
+    ...{ type: "datagram", time: "2026-11-23T18:36:40.123456789Z", interface: "eth0", verdict: "relayed", steps },
+    frame: { base64: "", link_type: 1, bytes: 0 },
+  };
+  const bytes = new PcapngWriter("mcr").add(datagram), view = new DataView(bytes.buffer);
+  deepStrictEqual(blockTypes(bytes), [1, 6]);
+  const comment = view.getUint32(4, true) + 28, length = view.getUint16(comment + 2, true);
+  equal(view.getUint16(comment, true), 1);
+  // What follows is the end of the options, and then that of the block.
+  equal(comment + 4 + Math.ceil(length / 4) * 4 + 8, bytes.length);
+  const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(comment + 4, comment + 4 + length));
+  match(text, /^relayed\n\+ to 239/);
+});
+
 /** The types of the blocks, whose lengths must agree. */
 function blockTypes(bytes: Uint8Array): number[] {
   const view = new DataView(bytes.buffer), types: number[] = [];
