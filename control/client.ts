@@ -64,8 +64,9 @@ export async function connectUnheard(path: string): Promise<Client> {
 /** What is answered, where that does not take longer than it ever should; rejects where it does. */
 export async function soon<Result>(answer: Promise<Result>, patienceMs = PATIENCE_MS): Promise<Result> {
   const { promise: never, reject } = Promise.withResolvers<never>();
-  const why = `Cannot get an answer: the supervisor has been silent for ${formatAge(patienceMs)}: stopped, stuck or ` +
-    'overloaded; "mcr doctor" looks for its process';
+  const why =
+    `Cannot get an answer: the supervisor has been silent for ${formatAge(patienceMs)}; it is stopped, stuck ` +
+    "or overloaded";
   const timer = setTimeout(() => reject(new Error(why)), patienceMs);
   try {
     return await Promise.race([answer, never]);

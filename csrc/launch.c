@@ -53,8 +53,8 @@ static const char *const steering_variables[] = {
 };
 
 /*
- * Set for the runtime: it has no business with a cache directory or with looking for news of itself. Without DENO_LOG it
- * would tell everybody at a terminal that there is no such directory, before each command.
+ * Set for the runtime: it has no business with a cache directory or with looking for news of itself. Without DENO_LOG
+ * it would tell everybody at a terminal that there is no such directory, before each command.
  */
 static const char *const fixed_variables[] = {
 	"DENO_DIR=/dev/null/none",

@@ -50,8 +50,8 @@ in all, latency, and the rate of the last minutes as a graph. Keys:
   up down space   scroll; also PageUp, PageDown, Home, End, j, k, g, G
   q, Ctrl-C       quit
 
-When the supervisor goes, the last numbers stay until it is back. NO_COLOR is
-respected. Where there is no terminal, "mcr stats --watch" does.`,
+When the supervisor goes or is silent, the last numbers stay and it is said so.
+NO_COLOR is respected. Where there is no terminal, "mcr stats --watch" does.`,
   example: "mcr top",
   options: [SOCKET_OPTION],
 

@@ -66,17 +66,22 @@ function thingsOf({ kinds, words }: Proposal): string {
 
 const HEAD = `# Completions of mcr for bash, made by "mcr completions bash".
 
+# Leaves out what the shell would do more with than take it for a word: interfaces may be called anything.
+_mcr_plain() {
+    grep -v -e '[$\`"\\;&|<>()]' -e "'"
+}
+
 _mcr_interfaces() {
     local path
     for path in /sys/class/net/*/; do
         path=\${path%/}
         printf '%s\\n' "\${path##*/}"
-    done
+    done | _mcr_plain
 }
 
 # The live rules, by id and by name; nothing where no supervisor answers.
 _mcr_rules() {
-    "\${words[0]}" __complete rules \${socket:+--socket "$socket"} 2>/dev/null </dev/null
+    "\${words[0]}" __complete rules \${socket:+--socket "$socket"} 2>/dev/null </dev/null | _mcr_plain
 }
 
 # Proposes the lines, up to a tab, that go on from $1, which begins with $2: the part of it that is done with.

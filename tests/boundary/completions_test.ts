@@ -177,6 +177,15 @@ testIn("bash", "knows the command that is completed, with its path", async ({ fo
   strictEqual(printed, "complete -F _mcr mcr\ncamera-1\n");
 });
 
+testIn("bash", "proposes nothing that would be more than a word", async ({ folder, env }) => {
+  const names = ["a$(id)", "a`id`", "a;id", "a&id", "a|id", "a>id", "a'id", 'a"id', "a\\id", "aid"];
+  const lines = names.map((name) => `239.9.9.9:1:${name}\tto 239.1.1.1:1:lo\n`).join("");
+  await Deno.writeTextFile(`${folder}/lister`, `#!/bin/sh\ncat <<'E'\n${lines}E\n`, { mode: 0o755 });
+  const script = 'source "$1"; COMP_LINE="$2 remove 239.9" COMP_POINT=${#COMP_LINE}; _mcr; echo "${COMPREPLY[@]}"';
+  const printed = await runShell(["bash", "-c", script, "bash", `${folder}/script.bash`, `${folder}/lister`], env);
+  strictEqual(printed, "239.9.9.9:1:aid\n");
+});
+
 testIn("fish", "proposes what there is", async ({ folder, env }) => {
   const script = `
     source ${folder}/script.fish

@@ -118,22 +118,32 @@ testTop("mcr top takes the terminal over again when it was stopped meanwhile", a
   deepStrictEqual(await terminal.condition(), before);
 });
 
-testTop("mcr top says that its supervisor has gone, and goes on when it is back", async ({ network }, terminal) => {
-  const before = await terminal.condition();
-  await using killed = await Supervisor.start(network, {}, "sink");
-  await killed.command("add", "--in", "x0", "--group", "239.1.1.1", "--port", "5001", "--out", "239.2.2.2:6000:y0");
-  await terminal.start(`mcr top --socket ${killed.socket}`);
-  await terminal.untilScreen(/^mcr top {2}1 rule /);
-  killed.process.kill("SIGKILL");
-  await killed.process.end();
-  await terminal.untilScreen(/^mcr top {2}1 rule .*\n.*\n.*\n239\.1\.1\.1:5001:x0 [^]*Cannot .*trying again$/m);
+testTop(
+  "mcr top says that its supervisor is silent or has gone, and goes on when it is back",
+  async ({ network }, terminal) => {
+    const before = await terminal.condition();
+    await using killed = await Supervisor.start(network, {}, "sink");
+    await killed.command("add", "--in", "x0", "--group", "239.1.1.1", "--port", "5001", "--out", "239.2.2.2:6000:y0");
+    await terminal.start(`mcr top --socket ${killed.socket}`);
+    await terminal.untilScreen(/^mcr top {2}1 rule /);
+    try {
+      killed.process.kill("SIGSTOP");
+      await terminal.untilScreen(/^mcr top {2}1 rule [^]*has been silent for \d+s: these numbers are old$/m);
+    } finally {
+      killed.process.kill("SIGCONT");
+    }
+    await terminal.untilScreen(/^mcr top {2}1 rule [^]*q quit/);
+    killed.process.kill("SIGKILL");
+    await killed.process.end();
+    await terminal.untilScreen(/^mcr top {2}1 rule .*\n.*\n.*\n239\.1\.1\.1:5001:x0 [^]*Cannot .*trying again$/m);
 
-  await using _next = await Supervisor.start(network, { socket: killed.socket }, "sink");
-  await terminal.untilScreen(/^mcr top {2}0 rules[^]*q quit/);
-  await terminal.press("q");
-  strictEqual(await terminal.untilDone(), 0);
-  deepStrictEqual(await terminal.condition(), before);
-});
+    await using _next = await Supervisor.start(network, { socket: killed.socket }, "sink");
+    await terminal.untilScreen(/^mcr top {2}0 rules[^]*q quit/);
+    await terminal.press("q");
+    strictEqual(await terminal.untilDone(), 0);
+    deepStrictEqual(await terminal.condition(), before);
+  },
+);
 
 testTop("mcr top gives the terminal back before it says what went wrong", async ({ supervisor }, terminal) => {
   const before = await terminal.condition();
