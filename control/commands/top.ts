@@ -21,6 +21,8 @@ const PERIOD_MS = 1000;
 const SILENCE_MS = 3000;
 /** Of the supervisor's time one part in so many is for us, where it takes long to answer. */
 const SUPERVISOR_SHARE = 10;
+/** However long that took: it may have been stopped meanwhile. */
+const PAUSE_MS_MAX = 5000;
 
 /** What signals end us, and what status we then have. */
 const STATUS = { SIGHUP: 129, SIGINT: 130, SIGQUIT: 131, SIGTERM: 143 } as const;
@@ -139,7 +141,8 @@ async function poll(path: string, happenings: Mailbox<Happening>): Promise<void>
         const askedMs = performance.now();
         const stats = await unlessSilent(happenings, client.call("stats.get", {}));
         happenings.add({ kind: "stats", stats });
-        await pause(Math.max(PERIOD_MS, (performance.now() - askedMs) * SUPERVISOR_SHARE));
+        const shareMs = (performance.now() - askedMs) * SUPERVISOR_SHARE;
+        await pause(Math.min(PAUSE_MS_MAX, Math.max(PERIOD_MS, shareMs)));
       }
     } catch (error) {
       happenings.add({ kind: "trouble", message: `${messageOf(error)}; trying again` });
