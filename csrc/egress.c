@@ -78,6 +78,8 @@ static int run_is_segmented_at(const struct mcr_egress *egress, const struct mcr
 			       const struct mcr_output *output)
 {
 	return run->datagram_count > 1 && run->segment_bytes <= output->segment_max &&
+	       /* A superframe of more than may be sent at once leaves singly, where less than usual was asked for. */
+	       (run->datagram_count <= egress->segments_max || egress->segments_max == MCR_SEGMENTS_MAX) &&
 	       egress->segmentation[output->socket] != MCR_SEGMENTATION_REFUSED && !(output->flags & MCR_OUTPUT_ESP) &&
 	       /* A superframe that came over IPv6 may be larger. */
 	       (run->bytes <= MCR_RUN_BYTES_MAX || !address_is_ipv4(output->group));

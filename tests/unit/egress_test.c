@@ -159,6 +159,30 @@ static void superframe_leaves_as_its_datagrams(void)
 	world_close(&world);
 }
 
+static void superframe_of_more_than_is_wanted_leaves_singly(void)
+{
+	struct world world;
+
+	for (uint32_t segments_max = 1; segments_max <= 3; segments_max += 2) {
+		if (!open_two_rules(&world))
+			return;
+		world.egress->segments_max = segments_max;
+		for (uint32_t count = segments_max + 1; count >= segments_max; count--) {
+			const bool is_whole = count == segments_max && count > 1;
+
+			mcr_egress_begin(world.egress);
+			world_add(&world, 0, world.stream, count * 500, count > 1 ? 500 : 0);
+			CHECK(world.egress->request_count == (is_whole ? 1 : count));
+			world_flush(&world);
+			for (uint32_t i = 0; i < count; i++)
+				CHECK(world_hears(&world, 0, world.stream + i * 500, 500));
+			CHECK((world.egress->segmentation[0] == MCR_SEGMENTATION_WORKS) == is_whole);
+		}
+		world_check_identities(&world);
+		world_close(&world);
+	}
+}
+
 /* What was added to a round, for each socket in the order that its listener must hear. */
 struct expectation {
 	uint32_t count;
@@ -371,6 +395,7 @@ void mcr_egress_tests(void)
 	RUN(run_ends_at_the_limits_of_the_kernel);
 	RUN(batch_ends_with_its_last_frame);
 	RUN(superframe_leaves_as_its_datagrams);
+	RUN(superframe_of_more_than_is_wanted_leaves_singly);
 	RUN(every_output_hears_all_of_its_rules_in_order);
 	RUN(refused_run_is_sent_again_singly_and_remembered);
 	RUN(output_that_fails_harms_no_other);
