@@ -1,16 +1,21 @@
 /* The worker as a process: what it relays and counts, how it ends, and what its successor makes of its end. */
 #include "check.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "model.h"
 #include "relay_world.h"
+#include "wire_world.h"
 
 #define LIVES 40u
+#define FRAGMENTED_BYTES 4000u
 
 static uint64_t drops_of(const struct relay *relay)
 {
@@ -126,18 +131,22 @@ static void worker_drains_before_it_ends(void)
 	relay_run(relay_after_the_end_was_announced);
 }
 
-/* As if a predecessor had sent @sent of 90 frames, and counted @counted of these, when it died. */
-static bool leave_over(struct relay *relay, uint64_t sent, uint64_t counted)
+/* As if a predecessor had sent @sent of the frames in the ring, and counted @counted of these, when it died. */
+static bool note_as_sent(struct relay *relay, uint64_t sent, uint64_t counted)
 {
 	struct timespec now;
 
-	if (!relay_open(relay) || !relay_send(relay, 0, 90, 100, false))
-		return false;
 	clock_gettime(CLOCK_REALTIME, &now);
 	relay->stats->rings[0].batch_time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	relay->stats->rings[0].frames = counted;
 	return CHECK(write(relay->progress, &sent, sizeof(sent)) == sizeof(sent)) &&
 	       CHECK(mcr_stats_settle(relay->stats, 0, relay->progress) == 0);
+}
+
+/* Of 90 frames. */
+static bool leave_over(struct relay *relay, uint64_t sent, uint64_t counted)
+{
+	return relay_open(relay) && relay_send(relay, 0, 90, 100, false) && note_as_sent(relay, sent, counted);
 }
 
 static bool move_over_leftovers(void)
@@ -171,6 +180,58 @@ static void leftovers_are_counted_once_and_not_sent(void)
 	relay_run(move_over_leftovers);
 	relay_run(move_over_counted_leftovers);
 	relay_run(move_over_leftovers_at_the_end);
+}
+
+/* A datagram of IPv6 in three frames, all zeros, for the relay's one rule. */
+static bool send_fragments(struct relay *relay)
+{
+	static const uint8_t payload[FRAGMENTED_BYTES];
+	const struct sockaddr_in6 to = { .sin6_family = AF_INET6,
+					 .sin6_port = htons(RELAY_PORT),
+					 .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	const struct mcr_rule rule = { .group = { [15] = 1 },
+				       .group_bits = 128,
+				       .protocol = MCR_PROTOCOL_UDP,
+				       .port_first = RELAY_PORT,
+				       .port_last = RELAY_PORT,
+				       .output_count = 1 };
+	const struct mcr_rules counts = { .rule_count = 1, .output_count = 1 };
+	const struct mcr_output output = { .segment_max = 65507 };
+	const int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool is_sent;
+
+	close(relay->table);
+	relay->table = mcr_table_compile(1, &counts, &rule, &output, NULL, NULL);
+	is_sent = CHECK(relay->table >= 0) && CHECK(mcr_input_filter(relay->input, 0, &rule, 1) == 1) &&
+		  CHECK(wire_set_mtu(1500)) &&
+		  CHECK(sendto(fd, payload, sizeof(payload), 0, (const void *)&to, sizeof(to)) == sizeof(payload));
+	close(fd);
+	return is_sent;
+}
+
+static bool count_fragments_left_over(void)
+{
+	struct relay relay;
+
+	return relay_open(&relay) && send_fragments(&relay) && note_as_sent(&relay, 3, 0) && relay_start(&relay) &&
+	       CHECK(relay_stop(&relay) == 0) && relay_hears_nothing(&relay) &&
+	       CHECK(relay.stats->rules[0].relayed == 1 && relay.stats->worker.recovered == 3) &&
+	       identities_hold(&relay, 1);
+}
+
+static bool complete_fragments_left_over(void)
+{
+	struct relay relay;
+
+	return relay_open(&relay) && send_fragments(&relay) && note_as_sent(&relay, 1, 0) && relay_start(&relay) &&
+	       relay_hears(&relay, 0, 1, FRAGMENTED_BYTES) && CHECK(relay_stop(&relay) == 0) &&
+	       CHECK(relay.stats->rules[0].relayed == 1) && identities_hold(&relay, 1);
+}
+
+static void fragments_left_over_are_one_datagram(void)
+{
+	relay_run(count_fragments_left_over);
+	relay_run(complete_fragments_left_over);
 }
 
 /* Kills workers wherever they happen to be, again and again. */
@@ -342,6 +403,7 @@ void mcr_worker_tests(void)
 	RUN(worker_counts_what_it_drops);
 	RUN(worker_drains_before_it_ends);
 	RUN(leftovers_are_counted_once_and_not_sent);
+	RUN(fragments_left_over_are_one_datagram);
 	RUN(successors_lose_and_repeat_nothing);
 	RUN(ended_input_leaves_nothing_behind);
 	RUN(worker_rests_while_an_interface_is_down);
