@@ -548,9 +548,9 @@ static void account_refusal(struct mcr_egress *egress, const struct mcr_refusal 
 {
 	struct mcr_rule_stats *rule = &egress->stats->rules[refusal->route->stats];
 
-	stat_add(&rule->received, refusal->datagram_count);
 	stat_add(&rule->received_bytes, refusal->bytes);
 	stat_add(&rule->drops[refusal->reason], refusal->datagram_count);
+	stat_add_last(&rule->received, refusal->datagram_count);
 	egress->drops[refusal->reason] += refusal->datagram_count;
 }
 

@@ -374,8 +374,7 @@ static int relay_all(struct mcr_worker *worker)
 	return is_any;
 }
 
-/* The kernel's count of frames that found no free slot; reading it resets it. A frame counts as one datagram. */
-static void count_ring_drops(struct mcr_worker *worker, uint32_t input)
+void mcr_worker_count_ring_drops(struct mcr_worker *worker, uint32_t input)
 {
 	struct tpacket_stats kernel;
 	socklen_t length = sizeof(kernel);
@@ -383,8 +382,8 @@ static void count_ring_drops(struct mcr_worker *worker, uint32_t input)
 	if (getsockopt(worker->inputs[input].socket, SOL_PACKET, PACKET_STATISTICS, &kernel, &length) < 0 ||
 	    kernel.tp_drops == 0)
 		return;
-	stat_add(&worker->stats->worker.received, kernel.tp_drops);
 	stat_add(&worker->stats->worker.drops[MCR_DROP_RING_FULL], kernel.tp_drops);
+	stat_add_last(&worker->stats->worker.received, kernel.tp_drops);
 }
 
 /* A datagram whose fragments did not all come in time. */
@@ -394,7 +393,7 @@ static void count_lost_fragments(struct mcr_worker *worker)
 
 	mcr_reassembly_expire(reassembler, clock_ns(CLOCK_MONOTONIC));
 	stat_add(&worker->stats->worker.drops[MCR_DROP_FRAGMENT], reassembler->lost);
-	stat_add(&worker->stats->worker.received, reassembler->lost);
+	stat_add_last(&worker->stats->worker.received, reassembler->lost);
 	reassembler->lost = 0;
 }
 
@@ -408,7 +407,7 @@ static void keep_house(struct mcr_worker *worker)
 	stat_set(&worker->stats->worker.heartbeat_ns, now_ns);
 	for (uint32_t input = 0; input < worker->input_count; input++) {
 		if (worker->inputs[input].socket >= 0)
-			count_ring_drops(worker, input);
+			mcr_worker_count_ring_drops(worker, input);
 	}
 	if (unlikely(worker->reassembler.active_count > 0))
 		count_lost_fragments(worker);
@@ -424,7 +423,7 @@ static void drain(struct mcr_worker *worker)
 			continue;
 		while (left > 0 && (count = relay_input(worker, input)) > 0)
 			left -= count < left ? count : left;
-		count_ring_drops(worker, input);
+		mcr_worker_count_ring_drops(worker, input);
 	}
 }
 

@@ -75,6 +75,9 @@ int32_t mcr_worker_listen(struct mcr_worker *worker);
  */
 void mcr_worker_submit(struct mcr_worker *worker);
 
+/* Counts the frames that found no free slot since the last time, each as one datagram. */
+void mcr_worker_count_ring_drops(struct mcr_worker *worker, uint32_t input);
+
 /* Takes all completions that are there. */
 void mcr_worker_complete(struct mcr_worker *worker);
 

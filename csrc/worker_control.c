@@ -101,6 +101,7 @@ static int32_t end_input(struct mcr_worker *worker, uint32_t index)
 	input = &worker->inputs[index];
 	if (input->is_polled)
 		cancel_poll(worker, index);
+	mcr_worker_count_ring_drops(worker, index);
 	munmap(input->ring.memory, (size_t)input->ring.slot_count * MCR_SLOT_BYTES);
 	close(input->socket);
 	input->socket = -1;

@@ -4,9 +4,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -313,9 +315,24 @@ static bool exchange_inputs(void)
 	       CHECK(relay_stop(&relay) == 0) && CHECK(relay.stats->worker.relayed == 4);
 }
 
+/* Before the worker looks at the kernel's count again, the ring is full and then gone. */
+static bool end_a_full_input(void)
+{
+	struct relay relay;
+	int status;
+
+	return relay_open(&relay) && relay_start(&relay) && CHECK(kill(relay.worker, SIGSTOP) == 0) &&
+	       CHECK(waitpid(relay.worker, &status, WUNTRACED) == relay.worker && WIFSTOPPED(status)) &&
+	       relay_send(&relay, 0, RELAY_SLOTS + 44, 100, false) &&
+	       relay_tell(&relay, MCR_MESSAGE_INPUT_END, NULL, 0) && CHECK(kill(relay.worker, SIGCONT) == 0) &&
+	       CHECK(relay_stop(&relay) == 0) && CHECK(relay.stats->worker.drops[MCR_DROP_RING_FULL] == 44) &&
+	       CHECK(relay.stats->worker.received == relay.stats->worker.relayed + 44);
+}
+
 static void ended_input_leaves_nothing_behind(void)
 {
 	relay_run(exchange_inputs);
+	relay_run(end_a_full_input);
 }
 
 static bool rest_while_the_interface_is_down(void)
