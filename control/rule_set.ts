@@ -135,12 +135,12 @@ export class RuleSet {
     return kept;
   }
 
-  /** Takes changes back, those made last first. */
+  /** Takes changes back, all that have come before any that have gone: one may have the name that the other had. */
   undo(changes: readonly RuleChange[]): void {
-    for (const { before, after } of changes.toReversed()) {
-      if (after !== undefined) this.#delete(after);
-      if (before !== undefined) this.#put(readEntry(before));
-    }
+    const come = new Set(changes.flatMap(({ after }) => after ?? []));
+    const gone = new Set(changes.flatMap(({ before }) => before ?? []));
+    for (const rule of come.difference(gone)) this.#delete(rule);
+    for (const rule of gone.difference(come)) this.#put(readEntry(rule));
   }
 
   #insert(rule: Rule): Rule {

@@ -53,6 +53,12 @@ Deno.test("RuleSet.add() and remove() say what changed, and undo() takes it back
   equal(set.get("camera").id, at(3));
 });
 
+Deno.test("RuleSet.undo() gives swapped names back", () => {
+  const set = setOf(rule(at(1), [at(2)], "a"), rule(at(3), [at(4)], "b"));
+  set.undo(set.become([rule(at(1), [at(2)], "b"), rule(at(3), [at(4)], "a")]));
+  deepStrictEqual([set.get("a").id, set.get("b").id], [at(1), at(3)]);
+});
+
 Deno.test("RuleSet.remove() frees the input and the name", () => {
   const set = setOf(rule(at(1), [at(2)], "a"), rule(at(3), [at(4)], "b"));
   set.remove("a");
