@@ -119,9 +119,9 @@ export const RULE_INPUT: Schema<RuleInput> = refine(
     exclusive: optional(boolean, "Keeps the datagrams from the rest of this host", false),
   }),
   (input, path): RuleInput => {
-    const { port = input.protocol === "esp" ? 0 : refuse(at(path, "port"), undefined, EXPECTED.port) } = input;
+    const { interface: name, group, port = unsetPort(input, at(path, "port"), EXPECTED.port), ...rest } = input;
     if (input.protocol === "esp" && port !== 0) refuse(at(path, "port"), port, "no port: ESP has none");
-    return { ...input, port, ...takeSources(input, path) };
+    return { interface: name, group, port, ...rest, ...takeSources(input, path) };
   },
 );
 
@@ -187,6 +187,11 @@ function at(path: string, field: string): string {
   return path === "" ? field : `${path}.${field}`;
 }
 
+/** The port that nobody gave, in the place where one that was given stands: rules are compared as text. */
+function unsetPort({ protocol }: Pick<RuleInput, "protocol">, path: string, expected: string): 0 {
+  return protocol === "esp" ? 0 : refuse(path, undefined, expected);
+}
+
 type SourceLists = Pick<RuleInput, "sources" | "exclude_sources">;
 
 /** The source lists in the order of their addresses, if they make sense. */
@@ -236,8 +241,8 @@ function takeOutput(output: RuleOutput, input: RuleInput, path: string): RuleOut
     if (output.source_port !== undefined) refuse(`${path}.source_port`, output.source_port, "none: ESP has no ports");
     if (output.raw) refuse(`${path}.raw`, true, "false with ESP: only UDP is sent as frames");
   }
-  const { port = input.protocol === "esp" ? 0 : refuse(`${path}.port`, undefined, EXPECTED.outputPort) } = output;
-  const whole = { ...output, port };
+  const { interface: name, group: to, port = unsetPort(input, `${path}.port`, EXPECTED.outputPort), ...rest } = output;
+  const whole = { interface: name, group: to, port, ...rest };
   refuseWidths(whole, group, input, path);
   if (output.source !== undefined && parseAddress(output.source)!.family !== group.family) {
     refuse(`${path}.source`, output.source, `an IPv${group.family} address, as the group ${output.group}`);

@@ -1,4 +1,4 @@
-import { deepStrictEqual, equal, throws } from "node:assert/strict";
+import { deepStrictEqual, equal, ok, throws } from "node:assert/strict";
 import type { RuleSpec } from "../../control/model.ts";
 import {
   isInterfaceName,
@@ -10,6 +10,7 @@ import {
   SOURCES_MAX,
 } from "../../control/rule.ts";
 import type { ControlError } from "../../control/error.ts";
+import { isSameRule } from "../../control/rule_difference.ts";
 
 const INPUT = { interface: "eth0", group: "239.1.1.1", port: 5001 };
 const OUTPUT = { interface: "eth1", group: "239.2.2.2", port: 6000 };
@@ -161,10 +162,11 @@ const FORMS: readonly [what: string, given: unknown, form: RuleSpec][] = [
     outputs: [{
       interface: "eth1",
       group: "239.2.2.2",
+      ttl: 8,
     }],
   }, {
     input: { interface: "eth0", group: "10.0.0.1", port: 0, protocol: "esp" },
-    outputs: [{ interface: "eth1", group: "239.2.2.2", port: 0 }],
+    outputs: [{ interface: "eth1", group: "239.2.2.2", port: 0, ttl: 8 }],
   }],
   ["a range of groups, to IPv6 too", rule({ group: "239.1.0.0/24", port: 0 }, { group: "ff3e::100/120", port: 0 }), {
     input: { ...INPUT, group: "239.1.0.0/24", port: 0 },
@@ -195,6 +197,7 @@ for (const [what, given, form] of FORMS) {
   Deno.test(`parseRuleSpec() keeps ${what}`, () => {
     deepStrictEqual(parseRuleSpec(given), form);
     deepStrictEqual(parseRuleSpec(form), form, "and what it makes stays as it is");
+    ok(isSameRule(parseRuleSpec(given), parseRuleSpec(form)), "and is the same rule as what it was made of");
   });
 }
 
