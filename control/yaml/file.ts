@@ -48,7 +48,11 @@ export function parseConfig(file: string, text: string): ConfigFile {
 /** Aliases that grow without end are refused by the library. */
 function toValue(file: string, document: Document): unknown {
   try {
-    return document.toJS({ maxAliasCount: 1000 });
+    const value = document.toJS({ maxAliasCount: 1000 });
+    const mode = isMap(document.contents) ? document.contents.get("socket_mode", true) : undefined;
+    // To YAML 0660 is the number 660, the digits of which are meant, but 0o660 is 432.
+    if (isScalar(mode) && mode.format === "OCT") value.socket_mode = `0${Number(mode.value).toString(8)}`;
+    return value;
   } catch (error) {
     throw new ConfigError(file, [{ message: messageOf(error) }]);
   }
@@ -99,23 +103,38 @@ function placeAt(lines: LineCounter, offset: number): { readonly line: number; r
 
 /** Where the file says what is at a path, its value or its name; or else what that would have been in. */
 function offsetOf(document: Document, path: string, isValue: boolean): number {
-  let node: unknown = document.contents, offset = startOf(node) ?? 0;
-  for (const step of path.match(/[^.[\]]+/g) ?? []) {
+  let node: unknown = document.contents, offset = startOf(node) ?? 0, rest = path;
+  while (rest !== "") {
     if (isMap(node)) {
-      const pair = node.items.find(({ key }) => String(isScalar(key) ? key.value : key) === step);
+      // Keys may have dots, as `eth0.100` has, and one may be what another begins with.
+      const pairs = node.items.filter(({ key }) => isStep(textOf(key), rest));
+      const [pair] = pairs.sort((one, other) => textOf(other.key).length - textOf(one.key).length);
       if (pair === undefined) break;
       // An absent value, as in `port:` with nothing behind it, has no place of its own.
       const isThere = isNode(pair.value) && !(isScalar(pair.value) && pair.value.value === null);
       offset = startOf(isValue && isThere ? pair.value : pair.key) ?? offset;
       node = pair.value;
+      rest = rest.slice(textOf(pair.key).length).replace(/^\./, "");
     } else if (isSeq(node)) {
-      node = node.items[Number(step)];
+      const [step, index] = /^\[(\d+)\]\.?/.exec(rest) ?? [];
+      if (step === undefined) break;
+      node = node.items[Number(index)];
       offset = startOf(node) ?? offset;
+      rest = rest.slice(step.length);
     } else {
       break;
     }
   }
   return offset;
+}
+
+function textOf(key: unknown): string {
+  return String(isScalar(key) ? key.value : key);
+}
+
+/** Whether a path begins with the whole of a key. */
+function isStep(key: string, path: string): boolean {
+  return path.startsWith(key) && /^([.[]|$)/.test(path.slice(key.length));
 }
 
 function startOf(node: unknown): number | undefined {

@@ -2,6 +2,7 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual, throws } from "node:assert/strict";
 import { CONFIG_FIELDS, configJsonSchema } from "../../control/config.ts";
 import { ConfigError } from "../../control/config_text.ts";
+import { parseSocketMode } from "../../control/socket_access.ts";
 import { parseConfig, readConfig } from "../../control/yaml/file.ts";
 
 /** The problems of a text, each as `line:column path: message`. */
@@ -86,6 +87,11 @@ for (
       "version: 1\ninterfaces: { 'eth 0': {} }\n",
       /^2:\d+: .*interfaces\.eth 0.*expected an interface name/,
     ],
+    [
+      "a wrong setting of a VLAN's interface",
+      "version: 1\ninterfaces:\n  eth0: {}\n  eth0.100:\n    receive_offload: 7\n",
+      /^5:22: .*interfaces\.eth0\.100\.receive_offload" 7: expected true or false$/,
+    ],
     ["a key twice", "version: 1\nversion: 1\n", /^2:1: Map keys must be unique/],
     ["a tab", "version: 1\nrules:\n\t- 1\n", /^3:\d: Tabs are not allowed as indentation/],
     ["an unknown tag", "version: !int8 1\n", /^1:10: Unresolved tag/],
@@ -121,6 +127,13 @@ rules:
     problems.forEach((problem, i) => match(found[i]!, problem));
   });
 }
+
+Deno.test("an octal mode is the mode that it says, in either notation", () => {
+  for (const text of ["0660", "660", "0o660", '"0660"']) {
+    const { config } = parseConfig("mcr.yaml", `version: 1\nsocket_mode: ${text}\n`);
+    strictEqual(parseSocketMode(config.socket_mode!), 0o660, text);
+  }
+});
 
 Deno.test("aliases that multiply are refused before they fill the memory", () => {
   const levels = Array.from({ length: 12 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(10).fill(`*a${i}`).join(", ")}]`);
