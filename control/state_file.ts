@@ -33,6 +33,7 @@ export class StateFile {
   async read(): Promise<readonly RuleSpec[]> {
     let text: string;
     try {
+      if (!(await Deno.stat(this.#path)).isFile) throw new Error("it is not a regular file");
       text = await Deno.readTextFile(this.#path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return [];

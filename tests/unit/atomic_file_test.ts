@@ -38,6 +38,47 @@ Deno.test("a link where the new file is to be written is not followed", () =>
     deepStrictEqual([...Deno.readDirSync(folder)].map(({ name }) => name).toSorted(), ["mcr.yaml", "other"]);
   }));
 
+Deno.test("a file is written where symbolic links lead, also where there is nothing yet", () =>
+  inFolder(async (folder) => {
+    const file = `${folder}/mcr.yaml`, round = `${folder}/round`;
+    await Deno.mkdir(`${folder}/data`);
+    await Deno.symlink("data/mcr.yaml", `${folder}/link`);
+    await Deno.symlink(`${folder}/link`, file);
+    for (const text of ["new", "newer"]) {
+      await writeAtomically(file, text);
+      strictEqual(await Deno.readTextFile(`${folder}/data/mcr.yaml`), text);
+    }
+    strictEqual((await Deno.lstat(file)).isSymlink, true);
+    await Deno.symlink("round", round);
+    await rejects(writeAtomically(round, "text"), {
+      message: `Cannot write "${round}": its symbolic links lead nowhere`,
+    });
+  }));
+
+Deno.test("what is no file is neither replaced nor moved aside", () =>
+  inFolder(async (folder) => {
+    const pipe = `${folder}/pipe`;
+    await new Deno.Command("mkfifo", { args: [pipe] }).output();
+    await rejects(writeAtomically(pipe, "text"), { message: `Cannot write "${pipe}": it is not a regular file` });
+    await rejects(new StateFile(pipe, () => {}).read(), /"\S+\/pipe": it is not a regular file$/);
+    deepStrictEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["pipe"]);
+  }));
+
+Deno.test("a file for which there is no room is as it was", () =>
+  inFolder(async (folder) => {
+    const file = `${folder}/mcr.yaml`;
+    await Deno.writeTextFile(file, "old");
+    // A process that may write 1024 bytes stands for a disk that is full: both are told so in the middle of the file.
+    const { href } = new URL("../../control/atomic_file.ts", import.meta.url);
+    const script = `const { writeAtomically } = await import("${href}");
+      await writeAtomically("${file}", "x".repeat(100_000)).catch((error) => console.log(error.message));`;
+    const limited = `trap "" XFSZ; ulimit -f 2; exec "$0" eval --quiet "$1"`;
+    const { stdout } = await new Deno.Command("sh", { args: ["-c", limited, Deno.execPath(), script] }).output();
+    match(new TextDecoder().decode(stdout), /^Cannot write "\S+": File too large/);
+    strictEqual(await Deno.readTextFile(file), "old");
+    deepStrictEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["mcr.yaml"]);
+  }));
+
 Deno.test("a file that cannot be written is named", () =>
   inFolder(async (folder) => {
     const file = `${folder}/none/mcr.yaml`;
