@@ -93,10 +93,13 @@ function isChange(method: string, params: unknown): boolean {
 /** Notes who wanted to change what, and what came of it. */
 function audit({ method, params }: Request, asker: Asker, log: Log, result: string): void {
   if (!isChange(method, params)) return;
-  const what = JSON.stringify(params) ?? "";
-  const shown = what.length <= AUDIT_LENGTH_MAX ? what : `${what.slice(0, AUDIT_LENGTH_MAX)}...`;
-  const fields = { ...asker.identity, method, params: shown, result };
+  const fields = { ...asker.identity, method, params: shorten(JSON.stringify(params) ?? ""), result: shorten(result) };
   log("uid {uid} pid {pid} ({command}) {method} {params}: {result}", "info", fields);
+}
+
+/** A client chooses how long both are: an error quotes what it could not find. */
+function shorten(text: string): string {
+  return text.length <= AUDIT_LENGTH_MAX ? text : `${text.slice(0, AUDIT_LENGTH_MAX)}...`;
 }
 
 /** A fault of ours, not the client's: the log wants to know where. */

@@ -258,3 +258,12 @@ Deno.test("connect() says that nobody listens, and what to do", async () => {
     return error instanceof NoDaemonError;
   });
 });
+
+Deno.test("what a client names is not quoted in the audit without end", async () => {
+  await using supervisor = await TestSupervisor.start();
+  using client = await supervisor.connect();
+  await rejects(client.call("rule.remove", { id: "x".repeat(500_000) }), { code: "not_found" });
+  const [line] = supervisor.log.filter((one) => one.includes("rule.remove"));
+  match(line!, /^uid \d+ pid \d+ \(.+\) rule\.remove \{"id":"x+\.\.\.: Cannot find rule "x+\.\.\.$/);
+  equal(line!.length < 2200, true);
+});
