@@ -18,11 +18,11 @@ export function subscribe(hub: EventHub, params: unknown, session?: Session): { 
   if (session === undefined) {
     throw new ControlError("failed", "Cannot subscribe: there is no connection to tell events on");
   }
+  if (!SUBSCRIPTIONS.has(session)) session.onEnd(() => SUBSCRIPTIONS.get(session)?.[Symbol.dispose]());
   SUBSCRIPTIONS.get(session)?.[Symbol.dispose]();
   const queue = new EventQueue(session);
   const subscription = hub.subscribe(kinds, (line) => queue.push(line));
   SUBSCRIPTIONS.set(session, subscription);
-  session.onEnd(() => subscription[Symbol.dispose]());
   return { kinds };
 }
 
@@ -37,12 +37,17 @@ class EventQueue {
 
   push(line: string): void {
     if (this.#missedCount === 0 && this.#session.notify(line)) return;
-    if (this.#missedCount++ === 0) this.#session.flushed().then(() => this.#tellMissed());
+    if (this.#missedCount++ === 0) this.#tellMissedLater();
   }
 
-  #tellMissed(): void {
-    const count = this.#missedCount;
-    this.#missedCount = 0;
-    this.#session.notify(formatEvent({ kind: "missed", type: "missed", count }));
+  #tellMissedLater(): void {
+    this.#session.flushed().then(() => {
+      // Whoever was awake first may have filled it again, with answers.
+      if (this.#session.notify(formatEvent({ kind: "missed", type: "missed", count: this.#missedCount }))) {
+        this.#missedCount = 0;
+      } else {
+        this.#tellMissedLater();
+      }
+    });
   }
 }

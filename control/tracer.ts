@@ -194,7 +194,13 @@ class Trace {
     this.tap?.close();
     this.#onEnd();
     const counts = { seen: this.#seen, missed: this.#missed };
-    this.#tell({ type: "end", why, ...counts, neighbours: [...this.#neighbours.values()], notes: this.#notes() });
+    const end = { type: "end", why, ...counts, neighbours: [...this.#neighbours.values()], notes: this.#notes() };
+    this.#tellSurely(formatNotification("trace", end));
+  }
+
+  /** Whoever reads slowly waits for this, and would wait for ever. */
+  #tellSurely(line: string): void {
+    if (!this.#session.notify(line)) this.#session.flushed().then(() => this.#tellSurely(line));
   }
 
   /** What there is to say where nothing came. */

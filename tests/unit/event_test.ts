@@ -2,7 +2,10 @@ import { deepStrictEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { DropWatch } from "../../control/drop_watch.ts";
 import type { DropEvent, RelayEvent } from "../../control/event.ts";
 import type { RuleSpec } from "../../control/model.ts";
+import { EventHub } from "../../control/event_hub.ts";
 import { interfaceNews, ruleNews } from "../../control/news.ts";
+import type { Session } from "../../control/protocol.ts";
+import { subscribe } from "../../control/subscription.ts";
 import { formatEventLine } from "../../control/commands/events.ts";
 import { RuleSet } from "../../control/rule_set.ts";
 import { parseOutput } from "../../control/rule_word.ts";
@@ -111,6 +114,58 @@ Deno.test("a subscriber that does not read delays nobody, costs little, and is t
   }
   equal(last + missed, count);
   equal(last > 1000, true);
+});
+
+/** A connection that has room for this many lines, and room again when it was emptied. */
+class FullSession implements Session {
+  readonly lines: string[] = [];
+  readonly ends: (() => void)[] = [];
+  room = 0;
+  emptied = Promise.withResolvers<void>();
+
+  notify(line: string): boolean {
+    if (this.room === 0) return false;
+    this.room--;
+    this.lines.push(line);
+    return true;
+  }
+
+  flushed(): Promise<void> {
+    return this.emptied.promise;
+  }
+
+  onEnd(call: () => void): void {
+    this.ends.push(call);
+  }
+
+  /** Has everything that waits been written, but only after that many lines more have come. */
+  async empty(room: number): Promise<void> {
+    const { resolve } = this.emptied;
+    this.emptied = Promise.withResolvers();
+    this.room = room;
+    resolve();
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+}
+
+Deno.test("a subscriber is told how much it missed also where answers take the room that there was", async () => {
+  const hub = new EventHub(), session = new FullSession();
+  subscribe(hub, {}, session);
+  hub.emit({ kind: "rule", type: "removed", id: "x" });
+  await session.empty(0);
+  hub.emit({ kind: "rule", type: "removed", id: "y" });
+  await session.empty(1);
+  match(session.lines[0]!, /"kind":"missed","type":"missed","count":2}/);
+  await session.empty(1);
+  equal(session.lines.length, 1);
+});
+
+Deno.test("a connection that subscribes again and again costs one subscription", () => {
+  const hub = new EventHub(), session = new FullSession();
+  for (let i = 0; i < 100; i++) subscribe(hub, { kinds: ["drop"] }, session);
+  equal(session.ends.length, 1);
+  session.ends[0]!();
+  equal(hub.isWanted("drop"), false);
 });
 
 Deno.test("a subscription ends with its connection, and what feeds it", async () => {
