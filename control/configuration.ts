@@ -57,17 +57,12 @@ export class Configuration {
   }
 
   /** Makes these the rules in force, all or nothing. */
-  async become(specs: readonly RuleSpec[]): Promise<RulesDifference> {
-    const before = [...this.#rules].map(specOf), configured = this.#configured;
-    const was = new Map(specs.map((spec) => [ruleId(spec.input), spec]));
-    this.#configured = was;
-    try {
-      await this.#rules.change("apply the configuration", (rules) => rules.become(specs), () => undefined);
-    } catch (error) {
-      if (this.#configured === was) this.#configured = configured;
-      throw error;
-    }
-    return compareRules(before, specs);
+  become(specs: readonly RuleSpec[]): Promise<RulesDifference> {
+    const answer = (changes: readonly RuleChange[]): RulesDifference => {
+      this.#configured = new Map(specs.map((spec) => [ruleId(spec.input), spec]));
+      return summarize(changes, specs.length);
+    };
+    return this.#rules.change("apply the configuration", (rules) => rules.become(specs), answer);
   }
 
   /**
@@ -143,6 +138,14 @@ export class Configuration {
     };
     return this.#rules.change("compare the configuration", make, () => compareRules(this.#rules, specs));
   }
+}
+
+/** What was changed to have so many rules. */
+function summarize(changes: readonly RuleChange[], count: number): RulesDifference {
+  const added = changes.flatMap(({ before, after }) => before === undefined ? after!.id : []);
+  const removed = changes.flatMap(({ before, after }) => after === undefined ? before!.id : []);
+  const replaced = changes.flatMap(({ before, after }) => before !== undefined && after !== undefined ? after.id : []);
+  return { added, removed, replaced, unchanged: count - added.length - replaced.length };
 }
 
 function stage(params: unknown, session?: Session): Methods["config.stage"]["result"] {

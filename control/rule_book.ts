@@ -14,8 +14,8 @@ interface Request {
   /** In the words of the message if the engine cannot: "add rule 239.1.1.1:5001:eth0". */
   readonly what: string;
   readonly make: (rules: RuleSet) => readonly RuleChange[];
-  /** Called when it is done, with no other change made since. */
-  readonly answer: (changes: readonly RuleChange[]) => void;
+  /** Called at the moment when it is in force. What it returns is called once the hooks have done their part. */
+  readonly answer: (changes: readonly RuleChange[]) => () => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -82,7 +82,11 @@ export class RuleBook {
     answer: (changes: readonly RuleChange[]) => Result,
   ): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
-    this.#waiting.push({ what, make, answer: (changes) => resolve(answer(changes)), reject });
+    const makeAnswer = (changes: readonly RuleChange[]): () => void => {
+      const result = answer(changes);
+      return () => resolve(result);
+    };
+    this.#waiting.push({ what, make, answer: makeAnswer, reject });
     if (!this.#isBusy) {
       this.#isBusy = true;
       queueMicrotask(() => this.#work());
@@ -138,8 +142,10 @@ export class RuleBook {
       return;
     }
     this.#adopt(changes);
-    if (changes.length > 0) await this.#hooks.onSettled?.();
-    for (const { request, changes } of accepted) request.answer(changes);
+    const answers = accepted.map(({ request, changes }) => request.answer(changes));
+    // Also where the rules stay as they are: a file may have some now that it had not.
+    if (accepted.length > 0) await this.#hooks.onSettled?.();
+    for (const answer of answers) answer();
   }
 
   #fail({ what, reject }: Request, reason: string): void {

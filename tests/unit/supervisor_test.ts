@@ -2,6 +2,7 @@ import { deepStrictEqual, equal, rejects, throws } from "node:assert/strict";
 import { EventHub } from "../../control/event_hub.ts";
 import type { RuleSpec } from "../../control/model.ts";
 import { parseOutput } from "../../control/rule_word.ts";
+import { StateFile } from "../../control/state_file.ts";
 import { Supervisor } from "../../control/supervisor.ts";
 import { PROTOCOL_VERSION, VERSION } from "../../control/version.ts";
 import { FakeEngine, memoryLogger } from "./fake_engine.ts";
@@ -122,6 +123,37 @@ Deno.test("a change that the engine fails leaves the old rules, and the next one
   deepStrictEqual(await methods["rule.remove"]({ id: A }), { id: A });
   deepStrictEqual(engine.applied, [[A], []]);
   equal(log.includes(refusal.message), true);
+});
+
+Deno.test("the state file has the rules that no file has, whatever was tried in vain", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "mcr-" }), path = `${folder}/rules.json`, engine = new FakeEngine();
+  const configuration = { settings: {}, state: new StateFile(path, () => {}) };
+  const options = { engine, logger: memoryLogger([]), events: new EventHub(), configuration, abi: 7 };
+  const { configuration: own, methods } = new Supervisor(options);
+  const inState = async (): Promise<string[]> =>
+    JSON.parse(await Deno.readTextFile(path)).rules.map((rule: RuleSpec) => rule.input.port);
+  const [one, two, three, four] = [1, 2, 3, 4].map((port) => rule(`239.1.1.1:${port}:eth0`, `239.2.2.2:${port}:eth1`));
+  await own.start([one!]);
+  const { apply } = engine;
+  engine.apply = (): Promise<void> => Promise.reject(new Error("no buffer space"));
+  const inVain = [[two!], [three!]].map((rules) => methods["config.apply"]({ rules }));
+  deepStrictEqual((await Promise.allSettled(inVain)).map(({ status }) => status), ["rejected", "rejected"]);
+  engine.apply = apply;
+  await methods["rule.add"](four);
+  deepStrictEqual(await inState(), [4]);
+  await methods["config.apply"]({ rules: [one, four] });
+  deepStrictEqual(await inState(), [], "the file has it now");
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("config.apply says what it has changed, not what was changed beside it", async () => {
+  const { methods } = setUp();
+  await methods["rule.add"](rule(A, "239.2.2.2:1:eth1"));
+  const [, difference] = await Promise.all([
+    methods["rule.add"](rule(B, "239.2.2.2:2:eth1")),
+    methods["config.apply"]({ rules: [rule(A, "239.2.2.2:7:eth1")] }),
+  ]);
+  deepStrictEqual(difference, { added: [], removed: [B], replaced: [A], unchanged: 0 });
 });
 
 Deno.test("a rule is not shown while it is being removed, and again when that fails", async () => {
