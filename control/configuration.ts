@@ -9,7 +9,7 @@ import { CONFIG, type Config, CONFIG_VERSION, RULES, type Settings } from "./con
 import type { RuleChange } from "./engine.ts";
 import { ControlError } from "./error.ts";
 import type { Log } from "./log.ts";
-import type { RuleSpec } from "./model.ts";
+import type { Rule, RuleSpec } from "./model.ts";
 import type { Methods, MethodTable, Session } from "./protocol.ts";
 import type { RuleBook } from "./rule_book.ts";
 import { compareRules, isSameRule, type RulesDifference, specOf } from "./rule_difference.ts";
@@ -91,13 +91,13 @@ export class Configuration {
   /** Keeps the rules that no file has, once all have been read. Resolves when they are on the disk. */
   async keep(): Promise<void> {
     if (this.#isKeeping) {
-      await this.#options.state?.write(() => [...this.#rules].map(specOf).filter((spec) => !this.#isConfigured(spec)));
+      await this.#options.state?.write(() => [...this.#rules].filter((rule) => !this.#isConfigured(rule)));
     }
   }
 
-  #isConfigured(spec: RuleSpec): boolean {
-    const own = this.#configured.get(ruleId(spec.input));
-    return own !== undefined && isSameRule(own, spec);
+  #isConfigured(rule: Rule): boolean {
+    const own = this.#configured.get(rule.id);
+    return own !== undefined && isSameRule(own, rule);
   }
 
   #get(params: unknown): Methods["config.get"]["result"] {

@@ -30,7 +30,17 @@ export function compareRules(before: Iterable<RuleSpec>, after: Iterable<RuleSpe
 
 /** Whether two rules say the same. */
 export function isSameRule(one: RuleSpec, other: RuleSpec): boolean {
-  return one === other || JSON.stringify(specOf(one)) === JSON.stringify(specOf(other));
+  return one === other || textOf(one) === textOf(other);
+}
+
+/** Rules never change: to note one of 10,000 in the state file took 40 ms when all were written out again each time. */
+const TEXTS = new WeakMap<RuleSpec, string>();
+
+/** What the user said of a rule, as JSON. */
+export function textOf(rule: RuleSpec): string {
+  let text = TEXTS.get(rule);
+  if (text === undefined) TEXTS.set(rule, text = JSON.stringify(specOf(rule)));
+  return text;
 }
 
 /** What the user said of a rule, without what the supervisor adds; its fields in the order of the model. */

@@ -9,6 +9,7 @@ import { RULES } from "./config.ts";
 import { messageOf } from "./error.ts";
 import type { Log } from "./log.ts";
 import type { RuleSpec } from "./model.ts";
+import { textOf } from "./rule_difference.ts";
 
 /** The one version of the format that there is. */
 const STATE_VERSION = 1;
@@ -95,7 +96,7 @@ export class StateFile {
 
 /** A rule a line, for those who look. */
 function formatState(rules: readonly RuleSpec[]): string {
-  const lines = rules.map((rule) => JSON.stringify(rule)).join(",\n");
+  const lines = rules.map(textOf).join(",\n");
   return `{"version":${STATE_VERSION},"rules":[\n${lines}\n]}\n`;
 }
 
