@@ -32,7 +32,7 @@ export class Draft implements Disposable {
   readonly inputs: Input[] = [];
   readonly outputs: OutputSocket[] = [];
   readonly #supplies: Supplies;
-  readonly #undo = new DisposableStack();
+  #undo = new DisposableStack();
   /** Interfaces that turned out not to be ready. */
   readonly #unready = new Set<string>();
 
@@ -50,10 +50,27 @@ export class Draft implements Disposable {
     this.#undo.move();
   }
 
-  /** Prepares that a rule comes, goes, takes the place of another, or is placed anew. */
+  /**
+   * Prepares that a rule comes, goes, takes the place of another, or is placed anew. Where it throws, nothing of that is
+   * prepared, and the rest of the draft is as it was.
+   */
   add(before: Placed | undefined, rule: Rule | undefined): void {
-    const after = rule === undefined ? undefined : this.#place(rule, before);
-    if (before === undefined || after === undefined || !isSamePlaced(before, after)) this.steps.push({ before, after });
+    const undo = this.#undo, inputCount = this.inputs.length, outputCount = this.outputs.length;
+    this.#undo = new DisposableStack();
+    try {
+      const after = rule === undefined ? undefined : this.#place(rule, before);
+      undo.use(this.#undo);
+      if (before === undefined || after === undefined || !isSamePlaced(before, after)) {
+        this.steps.push({ before, after });
+      }
+    } catch (error) {
+      this.#undo.dispose();
+      this.inputs.length = inputCount;
+      this.outputs.length = outputCount;
+      throw error;
+    } finally {
+      this.#undo = undo;
+    }
   }
 
   #place(rule: Rule, before: Placed | undefined): Placed {

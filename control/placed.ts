@@ -12,6 +12,7 @@ import type { Input } from "./input_set.ts";
 import type { Rule } from "./model.ts";
 import type { OutputSocket } from "./output_set.ts";
 import { portRange } from "./ports.ts";
+import { formatEndpoint } from "./rule_text.ts";
 import { protocolOf, type Sending, sendingOf } from "./sending.ts";
 
 /** An output with its socket. */
@@ -119,6 +120,17 @@ export function isSamePlaced(one: Placed, other: Placed): boolean {
 /** Whether a step leaves what the input lets through as it is. */
 export function isKept({ before, after }: Step): boolean {
   return before?.input === after?.input && before?.rule.id === after?.rule.id;
+}
+
+/** Those entries that let something through their input that none of the others lets through the same one. */
+export function withoutPlacesOf(some: readonly Placed[], others: readonly Placed[]): Placed[] {
+  const places = new Set(others.map(placeOf));
+  return some.filter((one) => !places.has(placeOf(one)));
+}
+
+/** What an input lets through for an entry: its sources are for the workers to look at. */
+function placeOf({ rule, input }: Placed): string {
+  return `${input?.index} ${formatEndpoint(rule.input)}`;
 }
 
 /** The sockets of an entry's outputs. */

@@ -22,7 +22,7 @@ import { AbsorberSet } from "./absorber_set.ts";
 import { adviceFor, adviceOn, Counters } from "./counters.ts";
 import { Draft, type Supplies } from "./draft.ts";
 import type { Engine, RuleChange, RulePlacement, RuleReading } from "./engine.ts";
-import { messageOf } from "./error.ts";
+import { ControlError, messageOf } from "./error.ts";
 import type { EventHub } from "./event_hub.ts";
 import { ExclusiveSet } from "./exclusive_set.ts";
 import { HoldSet } from "./hold_set.ts";
@@ -36,7 +36,7 @@ import { interfaceNews, labelOf } from "./news.ts";
 import { OffloadSet } from "./offload_set.ts";
 import { descriptorsOf, OutputSet } from "./output_set.ts";
 import type { OutputSocket } from "./output_set.ts";
-import { exclusiveRules, isKept, type Placed, socketsOf, type Step } from "./placed.ts";
+import { exclusiveRules, isKept, type Placed, socketsOf, type Step, withoutPlacesOf } from "./placed.ts";
 import type { Profile } from "./profile.ts";
 import { SAMPLE_PERIOD_MS } from "./rates.ts";
 import { Users } from "./users.ts";
@@ -262,7 +262,7 @@ export class Relay implements Engine {
       const changing = new Set(changes.map(({ before }) => before?.id));
       for (const { before, after } of changes) draft.add(before && this.#placed.get(before.id), after);
       const restless = names === undefined ? [] : this.#restless(names);
-      for (const one of restless) changing.has(one.rule.id) || draft.add(one, one.rule);
+      for (const one of restless) changing.has(one.rule.id) || this.#renew(draft, one);
       if (draft.steps.length > 0) await this.#take(draft);
       if (names !== undefined) this.#holds.retry();
     } catch (error) {
@@ -271,6 +271,20 @@ export class Relay implements Engine {
       // It may be the rule that cannot be made, not what the interfaces ask for.
       if (changes.length > 0) this.#onInterfaceChange();
       throw error;
+    }
+  }
+
+  /** Has an entry placed anew. One that cannot be stays as it is until the next change, and keeps no other from anything. */
+  #renew(draft: Draft, one: Placed): void {
+    const { rule, state, waiting_for } = one;
+    try {
+      draft.add(one, rule);
+    } catch (error) {
+      if (!(error instanceof NativeError || error instanceof ControlError)) throw error;
+      const message = "rule {id} stays as it is, though interfaces have changed: {reason}";
+      this.#options.logs.rule(message, "error", { id: rule.id, reason: error.message });
+      const names = [rule.input.interface, ...rule.outputs.map((output) => output.interface)];
+      this.#noteNames(state === "pending" ? waiting_for : names);
     }
   }
 
@@ -286,16 +300,19 @@ export class Relay implements Engine {
   }
 
   async #take(draft: Draft): Promise<void> {
-    const { steps } = draft, moving = steps.filter((step) => !isKept(step));
+    const { steps } = draft, before = steps.flatMap((step) => step.before ?? []);
+    const after = steps.flatMap((step) => step.after ?? []);
     this.#join(draft);
     this.#exclude(draft);
-    // Narrow before the workers forget a rule, widen after they know one: nothing arrives that nobody wants.
-    const lost = moving.flatMap(({ before }) => before?.input ?? []), kept = steps.filter(isKept);
+    // Narrow before the workers forget a rule, widen after they know one: nothing arrives that nobody wants. What a rule
+    // leaves to another, of other sources say, goes on arriving.
+    const gone = withoutPlacesOf(before, after), lost = gone.flatMap(({ input }) => input ?? []);
     draft.defer(() => this.#filter(lost));
-    for (const { before } of moving) this.#forget(draft, before);
+    for (const one of gone) this.#forget(draft, one);
     this.#filter(lost);
-    for (const { before } of kept) this.#forget(draft, before);
-    for (const { after } of steps) this.#know(draft, after);
+    const isGone = new Set(gone);
+    for (const one of before) isGone.has(one) || this.#forget(draft, one);
+    for (const one of after) this.#know(draft, one);
     await this.#pool.deliver({
       inputs: new Map(draft.inputs.map(({ index, sockets }) => [index, sockets])),
       outputs: descriptorsOf(draft.outputs),
@@ -304,7 +321,7 @@ export class Relay implements Engine {
     });
     draft.keep();
     this.#adopt(steps);
-    this.#filter(moving.flatMap(({ after }) => after?.input ?? []));
+    this.#filter(withoutPlacesOf(after, before).flatMap(({ input }) => input ?? []));
     if (this.#isExclusive(steps)) this.#exclusive.apply(exclusiveRules(this.#placed.values(), () => true));
     this.#leave(steps);
     this.#retire(steps);
@@ -318,15 +335,13 @@ export class Relay implements Engine {
   }
 
   /** Takes an entry out of what the workers are told; in again when the draft is given up. */
-  #forget(draft: Draft, one: Placed | undefined): void {
-    const rule = one?.numbered;
+  #forget(draft: Draft, { numbered: rule }: Placed): void {
     if (rule === undefined) return;
     this.#arena.delete(rule);
     draft.defer(() => this.#arena.add(rule));
   }
 
-  #know(draft: Draft, one: Placed | undefined): void {
-    const rule = one?.numbered;
+  #know(draft: Draft, { numbered: rule }: Placed): void {
     if (rule === undefined) return;
     this.#arena.add(rule);
     draft.defer(() => this.#arena.delete(rule));

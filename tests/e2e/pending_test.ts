@@ -4,7 +4,7 @@ import { type Relay, testRelay } from "./case.ts";
 import { Listener } from "./listener.ts";
 import { addArguments, type RuleWords } from "./mcr.ts";
 import { type Cable, TOPOLOGIES } from "./network.ts";
-import { until } from "./process.ts";
+import { Process, until } from "./process.ts";
 import { checkComplete, send, Sink } from "./traffic.ts";
 
 const RULE: RuleWords = { in: "in0", group: "239.1.1.1", port: 5001, outputs: ["239.2.2.2:6000:out0"] };
@@ -16,6 +16,12 @@ const [INPUT_CABLE, OUTPUT_CABLE] = TOPOLOGIES.relay;
 const SECOND_CABLE: Cable = [
   { namespace: "source", interface: "s1", address: "10.4.0.1/24" },
   { namespace: "relay", interface: "in1", address: "10.4.0.2/24" },
+];
+
+/** To where there is an output more. */
+const OTHER_OUTPUT: Cable = [
+  { namespace: "relay", interface: "out1", address: "10.9.0.1/24" },
+  { namespace: "sink", interface: "s1", address: "10.9.0.2/24" },
 ];
 
 testRelay("a rule on a missing interface says that it waits, and relays when it comes", {}, async (relay) => {
@@ -55,6 +61,30 @@ testRelay("a rule goes on when its output interface was removed and made again",
   await supervisor.untilRule(id, "active");
 
   await checkRelaying(relay);
+});
+
+testRelay("a rule that cannot be had when its interface comes keeps no other from anything", {}, async (relay) => {
+  const { network, supervisor } = relay;
+  const held = await supervisor.add({ ...RULE, group: "239.1.1.9", outputs: ["239.2.2.9:6000:out1/source_port=7000"] });
+  const { id } = await supervisor.add({ ...RULE, in: "in1" });
+  const program = "import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); " +
+    "s.bind(('', 7000)); print('bound', flush=True); time.sleep(60)";
+  await using holder = await Process.start(network.within("relay", ["python3", "-c", program]));
+  await holder.line("stdout", /^bound$/);
+
+  await network.connect(OTHER_OUTPUT);
+  const reason =
+    /rule 239\.1\.1\.9:5001:in0 stays as it is, though interfaces have changed: .*: Address already in use$/;
+  await supervisor.process.line("stderr", reason);
+  await network.connect(SECOND_CABLE);
+  await supervisor.untilRule(id, "active");
+  await checkRelaying(relay, "s1");
+
+  // Free again, it is had with the next change, whatever that is about.
+  holder.kill("SIGKILL");
+  await holder.end();
+  await supervisor.remove(id);
+  await supervisor.untilRule(held.id, "active");
 });
 
 testRelay("an input interface that goes down and up again is relayed from again", {}, async (relay) => {

@@ -1,5 +1,5 @@
 // Goal: rules come and go at run time. A change is in force when it is answered, and no other rule notices it.
-import { deepStrictEqual } from "node:assert/strict";
+import { deepStrictEqual, match } from "node:assert/strict";
 import { testRelay } from "./case.ts";
 import { addArguments, type RuleWords } from "./mcr.ts";
 import { Process } from "./process.ts";
@@ -43,6 +43,30 @@ testRelay("a rule that is replaced again and again loses and repeats nothing", {
   // The counters of the rule and of the output that stayed go on; those of the other began anew each time.
   deepStrictEqual([rule!.id, rule!.name, rule!.received, first!.sent], [id, "round-7", sent.sent, sent.sent]);
   deepStrictEqual(second!.sent < sent.sent, true);
+});
+
+testRelay("a source that a rule takes before and after loses nothing", {}, async ({ network, supervisor }) => {
+  const sources = (...others: readonly string[]): string[] =>
+    ["10.0.0.0/8", ...others].flatMap((one) => ["--source", one]);
+  await supervisor.command(...addArguments(RULE), ...sources());
+  await using sink = await Sink.start(network, OUTPUT);
+  await using source = await Process.start(gen(network, { ...STREAM, count: 10_000_000 }));
+
+  for (let round = 0; round < 8; round++) {
+    const others = [`192.168.${round}.0/24`];
+    await supervisor.command(...addArguments(RULE), "--replace", ...sources(...others));
+  }
+  // To a file this is another rule, which comes while the first one goes.
+  const file = await Deno.makeTempFile({ suffix: ".yaml" });
+  const rule = "input: { interface: in0, group: 239.1.1.1, port: 5001, sources: [10.0.0.0/8] }\n    " +
+    "outputs: [{ interface: out0, group: 239.2.2.2, port: 6000 }]";
+  await Deno.writeTextFile(file, `version: 1\nrules:\n  - ${rule}\n`);
+  match(await supervisor.command("config", "apply", file), /\n1 added, 1 removed, 0 replaced, 0 unchanged\n$/);
+  await Deno.remove(file);
+
+  source.kill("SIGTERM");
+  const sent: Sent = JSON.parse((await source.end()).stdout);
+  checkComplete(await sink.received(), sent);
 });
 
 testRelay("a removed rule relays nothing more, another one goes on", {}, async ({ network, supervisor }) => {
