@@ -36,8 +36,41 @@ export function stopSignal(log: Log): StopSignal {
   };
 }
 
-/** Calls `reload` at each SIGHUP until disposed. */
-export function onReload(reload: () => void): Disposable {
-  Deno.addSignalListener("SIGHUP", reload);
-  return { [Symbol.dispose]: (): void => Deno.removeSignalListener("SIGHUP", reload) };
+/** SIGHUP, which asks for the configuration to be read again and never ends the process, until disposed. */
+export interface ReloadSignal extends Disposable {
+  /**
+   * Has `reload` called when the signal comes, or has come before; never while it is still at work, and then once for any
+   * number of signals. Disposing that waits for the last call.
+   */
+  serve(reload: () => Promise<void>): AsyncDisposable;
+}
+
+/** Takes SIGHUP from now on. */
+export function reloadSignal(): ReloadSignal {
+  let reload: (() => Promise<void>) | undefined, isDue = false, work: Promise<void> = Promise.resolve();
+  const start = (): void => {
+    work = work.then(() => {
+      isDue = false;
+      return reload?.();
+    });
+  };
+  const handle = (): void => {
+    if (isDue) return;
+    isDue = true;
+    if (reload !== undefined) start();
+  };
+  Deno.addSignalListener("SIGHUP", handle);
+  return {
+    serve(call): AsyncDisposable {
+      reload = call;
+      if (isDue) start();
+      return {
+        async [Symbol.asyncDispose](): Promise<void> {
+          reload = undefined;
+          await work;
+        },
+      };
+    },
+    [Symbol.dispose]: (): void => Deno.removeSignalListener("SIGHUP", handle),
+  };
 }

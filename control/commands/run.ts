@@ -16,7 +16,7 @@ import type { RuleSpec } from "../model.ts";
 import { PAUSE_US_MAX, PRIORITY_MAX, SEGMENTS_MAX } from "../profile.ts";
 import { mergeSettings, readSettings, resolveOptions } from "../run_options.ts";
 import { resolveSocketPath } from "../socket_path.ts";
-import { onReload, stopSignal } from "../stop_signal.ts";
+import { reloadSignal, stopSignal } from "../stop_signal.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { readConfigFile } from "./config_file.ts";
 
@@ -170,6 +170,7 @@ async function supervise(started: Started, path: string, { notice }: Surrounding
   const { logs } = logger;
   for (const note of notes) logs.supervisor(NOTE, "warning", { note });
   using stop = stopSignal(logs.supervisor);
+  using hangUp = reloadSignal();
   const { Endpoint, EventHub, Server, Supervisor, Relay, nativeVersion, StateFile, openTap } = await loadParts();
   // The claim comes first: of two supervisors that start together one goes no further. It is given up last.
   using endpoint = await Endpoint.claim(path);
@@ -185,7 +186,7 @@ async function supervise(started: Started, path: string, { notice }: Surrounding
   const supervisor = new Supervisor({ engine: relay, logger, events, configuration, openTap, abi });
   await using _metrics = await startMetrics(options.metrics, { access: options.access, source, log: logs.control });
   await supervisor.configuration.start(rules);
-  using _reload = onReload(() => reload(supervisor, file, logs.supervisor));
+  await using _reload = hangUp.serve(() => reload(supervisor, file, logs.supervisor));
   await using _server = new Server(endpoint.listen(options.access, logs.control), supervisor.methods, logs);
   logs.supervisor("ready on {path}, {workers} worker(s)", "info", { path, workers: relay.workers().length });
   await stop.received;
