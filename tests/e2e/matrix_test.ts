@@ -14,9 +14,8 @@ import { FRAGMENTS, SIZES } from "./matrix/sizes.ts";
 import { SOURCES } from "./matrix/sources.ts";
 import { ESP_CASES, UNICAST } from "./matrix/unicast.ts";
 import type { Network } from "./network.ts";
-import { output } from "./process.ts";
 
-/** Addresses of both families everywhere, some of them beside the interface's own; sources may be anybody's. */
+/** Addresses of both families everywhere, some of them beside the interface's own. */
 async function addAddresses(network: Network): Promise<void> {
   const ends = [
     { namespace: "source", interface: "s0", address: "fd01::1/64" },
@@ -27,8 +26,6 @@ async function addAddresses(network: Network): Promise<void> {
   for (const end of ends) await network.addAddress6(end);
   await network.ip("relay", "addr", "add", "10.2.0.7/24", "dev", "out0");
   await network.ip("relay", "addr", "add", "fd02::7/64", "dev", "out0", "nodad", "preferred_lft", "0");
-  const off = "for i in all in0; do echo 0 >/proc/sys/net/ipv4/conf/$i/rp_filter; done";
-  await output(network.within("relay", ["sh", "-ec", off]));
 }
 
 const prepare = addAddresses;

@@ -177,9 +177,11 @@ export class Network implements AsyncDisposable {
     const name = this.fullName(namespace);
     await output(["ip", "netns", "add", name]);
     this.#namespaces.add(namespace);
-    // Without IPv6 no interface says anything by itself, and counters count what the test sends.
+    // Without IPv6 no interface says anything by itself, and counters count what the test sends. A source may be anybody,
+    // whatever this host does about such.
     const quiet = "for i in all default; do echo 1 >/proc/sys/net/ipv6/conf/$i/disable_ipv6; done";
-    await output(this.within(namespace, ["sh", "-c", `[ ! -e /proc/sys/net/ipv6 ] || { ${quiet}; }`]));
+    const open = "for i in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >$i; done";
+    await output(this.within(namespace, ["sh", "-c", `${open}; [ ! -e /proc/sys/net/ipv6 ] || { ${quiet}; }`]));
     await this.ip(namespace, "link", "set", "lo", "up");
   }
 }
