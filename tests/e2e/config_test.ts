@@ -155,12 +155,12 @@ function otherRule(number: number, port: number): RuleSpec {
 const OTHERS = 1000;
 const NUMBERS = Array.from({ length: OTHERS }, (_, number) => number);
 
-/** The rule that is changed all the time, under the name of the moment. */
-function changedRule(name: string): RuleSpec {
+/** The rule that is changed all the time: each round its output is another socket. */
+function changedRule(round: number): RuleSpec {
   return {
-    name,
+    name: `round-${round}`,
     input: { interface: "in0", group: "239.1.2.1", port: 5001 },
-    outputs: [{ interface: "out0", group: "239.2.3.1", port: 6000 }],
+    outputs: [{ interface: "out0", group: "239.2.3.1", port: 6000, ttl: 1 + round % 2, source_port: 7000 + round % 2 }],
   };
 }
 
@@ -184,14 +184,14 @@ testNetwork(
   () => {
     return inNetwork(async (network, folder) => {
       const file = `${folder}/mcr.yaml`;
-      const text = (name: string, others: readonly RuleSpec[]): string =>
-        fileText(KEPT, ...[changedRule(name), ...others].map((rule) => JSON.stringify(rule)));
-      await Deno.writeTextFile(file, text("first", []));
+      const text = (round: number, others: readonly RuleSpec[]): string =>
+        fileText(KEPT, ...[changedRule(round), ...others].map((rule) => JSON.stringify(rule)));
+      await Deno.writeTextFile(file, text(0, []));
       await using supervisor = await Supervisor.start(network, { args: ["-c", file] });
       await whileRelaying(network, async () => {
         const sets = [6000, 7000].map((port) => NUMBERS.map((number) => otherRule(number, port)));
         for (const [round, others] of [sets[0]!, sets[1]!, [], sets[0]!].entries()) {
-          await Deno.writeTextFile(file, text(`round-${round}`, others));
+          await Deno.writeTextFile(file, text(round + 1, others));
           await supervisor.command("config", "apply", file);
         }
       });
@@ -203,14 +203,14 @@ testNetwork(
 testNetwork("they lose nothing either while the others are added, replaced and removed one by one", () => {
   return inNetwork(async (network, folder) => {
     const file = `${folder}/mcr.yaml`;
-    await Deno.writeTextFile(file, fileText(KEPT, JSON.stringify(changedRule("first"))));
+    await Deno.writeTextFile(file, fileText(KEPT, JSON.stringify(changedRule(0))));
     await using supervisor = await Supervisor.start(network, { args: ["-c", file] });
     await whileRelaying(network, async () => {
       using client = await connect(supervisor.socket);
       for (const number of NUMBERS) await client.call("rule.add", otherRule(number, 6000));
       for (const number of NUMBERS) {
         await client.call("rule.replace", otherRule(number, 7000));
-        if (number % 10 === 0) await client.call("rule.replace", changedRule(`round-${number}`));
+        if (number % 10 === 0) await client.call("rule.replace", changedRule(1 + number / 10));
       }
       for (const number of NUMBERS) {
         await client.call("rule.remove", { id: ruleId(otherRule(number, 0).input) });

@@ -1,6 +1,7 @@
 /* Batches that leave through a real io_uring and real UDP sockets on the loopback. */
 #include "check.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -321,6 +322,42 @@ static void output_that_fails_harms_no_other(void)
 	world_close(&world);
 }
 
+/* What a send that fails is counted as, for each errno of the kernel's. */
+static void refusal_is_counted_by_its_reason(void)
+{
+	static const struct {
+		int32_t error;
+		enum mcr_drop reason;
+	} refusals[] = {
+		{ EAGAIN, MCR_DROP_SOCKET_FULL },      { ENOBUFS, MCR_DROP_NO_BUFFER },
+		{ ENOMEM, MCR_DROP_NO_BUFFER },	       { EMSGSIZE, MCR_DROP_TOO_BIG },
+		{ ENETUNREACH, MCR_DROP_UNREACHABLE }, { EHOSTUNREACH, MCR_DROP_UNREACHABLE },
+		{ ENETDOWN, MCR_DROP_UNREACHABLE },    { ENODEV, MCR_DROP_UNREACHABLE },
+		{ EPERM, MCR_DROP_FORBIDDEN },	       { EACCES, MCR_DROP_FORBIDDEN },
+		{ EPIPE, MCR_DROP_SEND_FAILED },       { EIO, MCR_DROP_SEND_FAILED },
+	};
+	const struct mcr_rule rule = world_rule(0, 0, 1);
+	const struct mcr_output output = world_output(0, 0);
+	uint64_t expected[MCR_DROP_COUNT] = { 0 };
+	struct world world;
+
+	if (!world_open(&world, &rule, 1, &output, 1))
+		return;
+	/* Only what fails is answered at all. */
+	CHECK(shutdown(world.senders[0], SHUT_WR) == 0);
+	for (uint32_t i = 0; i < array_count(refusals); i++) {
+		world.answer = -refusals[i].error;
+		mcr_egress_begin(world.egress);
+		world_add(&world, 0, world.stream, 100, 0);
+		world_flush(&world);
+		expected[refusals[i].reason]++;
+		for (uint32_t reason = 0; reason < MCR_DROP_COUNT; reason++)
+			CHECK(world.stats->outputs[0].drops[reason] == expected[reason]);
+	}
+	world_check_identities(&world);
+	world_close(&world);
+}
+
 static void payload_beyond_the_output_is_too_big(void)
 {
 	const struct mcr_rule rule = world_rule(0, 0, 1);
@@ -399,6 +436,7 @@ void mcr_egress_tests(void)
 	RUN(every_output_hears_all_of_its_rules_in_order);
 	RUN(refused_run_is_sent_again_singly_and_remembered);
 	RUN(output_that_fails_harms_no_other);
+	RUN(refusal_is_counted_by_its_reason);
 	RUN(payload_beyond_the_output_is_too_big);
 	RUN(batch_may_be_larger_than_the_queue);
 	RUN(leftover_is_counted_and_not_sent);

@@ -60,6 +60,7 @@ bool world_open(struct world *world, const struct mcr_rule *rules, uint32_t rule
 		return false;
 	}
 	world->has_missed = false;
+	world->answer = 0;
 	world->egress = calloc(1, sizeof(*world->egress));
 	world->page = mcr_stats_open();
 	world->stats = mcr_stats_map(world->page);
@@ -86,7 +87,8 @@ static void submit(struct world *world)
 	CHECK(io_uring_submit_and_get_events(&world->ring) >= 0 && io_uring_sq_ready(&world->ring) == 0);
 	io_uring_for_each_cqe(&world->ring, head, completion) {
 		if (mcr_request_kind(completion->user_data) != MCR_REQUEST_ANSWER)
-			mcr_egress_complete(world->egress, completion->user_data, completion->res);
+			mcr_egress_complete(world->egress, completion->user_data,
+					    world->answer ? world->answer : completion->res);
 		count++;
 	}
 	io_uring_cq_advance(&world->ring, count);

@@ -24,6 +24,7 @@ struct world {
 	int32_t senders[SOCKETS];
 	int32_t receivers[SOCKETS];
 	bool has_missed; /* a listener waited in vain */
+	int32_t answer; /* what a send that fails is told instead of its own errno, negative; 0: that */
 	uint8_t *stream; /* random bytes that payloads are cut from */
 };
 
