@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Document, isMap, isSeq, type Node, parseDocument, YAMLSeq } from "yaml";
+import { type Alias, Document, isMap, isSeq, type Node, parseDocument, visit, YAMLSeq } from "yaml";
 import { writeAtomically } from "../atomic_file.ts";
 import { readTextIfThere } from "../config_text.ts";
 import type { RuleSpec } from "../model.ts";
@@ -33,15 +33,18 @@ function newDocument(): Document {
 /** Rules that the file has already keep their place and their comments; new ones follow, others go. */
 function editRules(document: Document, rules: readonly RuleSpec[]): void {
   const wanted = new Map(rules.map((rule) => [ruleId(rule.input), rule]));
-  const list = rulesOf(document);
-  list.items = list.items.filter((node) => {
-    const { id, spec } = readNode(document, node as Node), rule = wanted.get(id);
+  const list = rulesOf(document), aliases = readAliases(document);
+  // Read before any is changed: a rule may have an alias of a part of another.
+  const found = list.items.map((node) => ({ node: node as Node, ...readNode(document, node as Node) }));
+  list.items = found.filter(({ node, id, spec }) => {
+    const rule = wanted.get(id);
     if (rule === undefined) return false;
-    if (!isSameRule(spec, rule)) updateNode(document, node as Node, rule);
+    if (!isSameRule(spec, rule)) updateNode(document, node, spec, rule);
     wanted.delete(id);
     return true;
-  });
+  }).map(({ node }) => node);
   for (const rule of wanted.values()) list.add(document.createNode(specOf(rule)));
+  keepAliases(document, aliases);
   // `[]` was written in brackets; what is in it now reads better in lines.
   if (list.items.length > 0) list.flow = false;
 }
@@ -59,10 +62,27 @@ function readNode(document: Document, node: Node): { readonly id: string; readon
   return { id: ruleId(spec.input), spec };
 }
 
+/** What each alias stands for. */
+function readAliases(document: Document): Map<Alias, unknown> {
+  const found = new Map<Alias, unknown>();
+  visit(document, { Alias: (_, alias) => void found.set(alias, alias.toJS(document)) });
+  return found;
+}
+
+/** Puts in place of an alias what it stood for, where what had the anchor has gone or changed. */
+function keepAliases(document: Document, aliases: ReadonlyMap<Alias, unknown>): void {
+  visit(document, {
+    Alias: (_, alias) => {
+      const value = aliases.get(alias), now = alias.resolve(document)?.toJS(document);
+      return JSON.stringify(now) === JSON.stringify(value) ? undefined : document.createNode(value);
+    },
+  });
+}
+
 /** Sets the fields that differ, and so keeps the comments of the others. */
-function updateNode(document: Document, node: Node, rule: RuleSpec): void {
+function updateNode(document: Document, node: Node, spec: RuleSpec, rule: RuleSpec): void {
   if (!isMap(node)) return;
-  const { spec } = readNode(document, node), wanted = specOf(rule);
+  const wanted = specOf(rule);
   for (const key of ["name", "input", "outputs", "max_rate", "allow_loop"] as const) {
     if (JSON.stringify(spec[key]) === JSON.stringify(wanted[key])) continue;
     if (wanted[key] === undefined) node.delete(key);
