@@ -142,13 +142,14 @@ for (const profile of ["latency", "balanced", "throughput"]) {
 
 testRelay("other traffic of the interface does not wake the worker", {}, async ({ network, supervisor }) => {
   await supervisor.add(RULE);
-  const [before] = await supervisor.workers();
+  // The time is taken around both looks: in that of N seconds there are at most N + 1 beats of one.
   const startedMs = performance.now();
+  const [before] = await supervisor.workers();
 
   await send(network, { ...STREAM, port: 5002, count: 500_000, rate: 500_000, args: ["--verify", "off"] });
 
   const [after] = await supervisor.workers();
-  const seconds = Math.ceil((performance.now() - startedMs) / 1000);
-  ok(after!.wakeups - before!.wakeups <= seconds, "it has woken once a second, as without traffic");
+  const seconds = Math.floor((performance.now() - startedMs) / 1000);
+  ok(after!.wakeups - before!.wakeups <= seconds + 1, "it has woken once a second, as without traffic");
   deepStrictEqual(after!.received, 0);
 });
