@@ -1,7 +1,6 @@
 // Goal: a file that rules are saved to stays the user's: comments, order and settings are as they were, what it says is
-// what was asked for, and nobody ever finds half of it.
-import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
-import { writeAtomically } from "../../control/atomic_file.ts";
+// what was asked for.
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import type { RuleSpec } from "../../control/model.ts";
 import { parseConfig } from "../../control/yaml/file.ts";
 import { rewriteRules } from "../../control/yaml/save.ts";
@@ -97,41 +96,3 @@ for (
     strictEqual(rewriteRules("mcr.yaml", saved, rules), saved, "and stays as it is from then on");
   });
 }
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "mcr-save-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-Deno.test("writeAtomically() replaces the file that a link points at, keeps its mode and leaves nothing beside it", () => {
-  return inFolder(async (folder) => {
-    const file = `${folder}/real`, link = `${folder}/link`;
-    await Deno.writeTextFile(file, "old", { mode: 0o600 });
-    await Deno.symlink("real", link);
-    using reader = await Deno.open(file);
-    await writeAtomically(link, "new");
-    strictEqual((await Deno.lstat(link)).isSymlink, true);
-    deepStrictEqual([await Deno.readTextFile(file), (await Deno.stat(file)).mode! & 0o777], ["new", 0o600]);
-    const old = new Uint8Array(9);
-    strictEqual(new TextDecoder().decode(old.subarray(0, await reader.read(old) ?? 0)), "old", "who reads it goes on");
-    deepStrictEqual([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["link", "real"]);
-  });
-});
-
-Deno.test("writeAtomically() that fails leaves the old file, and nothing beside it", () => {
-  return inFolder(async (folder) => {
-    await Deno.mkdir(`${folder}/taken`);
-    await Deno.writeTextFile(`${folder}/taken/file`, "old");
-    await rejects(writeAtomically(`${folder}/taken`, "new"), /^Error: Cannot write "\S+taken": Is a directory/);
-    await rejects(
-      writeAtomically(`${folder}/nowhere/file`, "new"),
-      /^Error: Cannot write "\S+nowhere\/file": No such file/,
-    );
-    deepStrictEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["taken"]);
-    strictEqual(await Deno.readTextFile(`${folder}/taken/file`), "old");
-  });
-});
