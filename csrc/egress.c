@@ -49,6 +49,15 @@ void mcr_egress_drop_at(struct mcr_egress *egress, const struct mcr_route *route
 	egress->refusals[egress->refusal_count++] = (struct mcr_refusal){ route, reason, datagram_count, bytes };
 }
 
+void mcr_egress_take_table(struct mcr_egress *egress, const struct mcr_table *table)
+{
+	egress->table = table;
+	for (uint32_t i = 0; i < MCR_OUTPUTS_MAX; i++) {
+		if (egress->segmentation[i] == MCR_SEGMENTATION_REFUSED)
+			egress->segmentation[i] = MCR_SEGMENTATION_UNKNOWN;
+	}
+}
+
 void mcr_egress_forget(struct mcr_egress *egress, uint32_t socket)
 {
 	egress->segmentation[socket] = MCR_SEGMENTATION_UNKNOWN;

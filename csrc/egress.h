@@ -50,7 +50,10 @@ struct mcr_run {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))];
 };
 
-/* Of an output's socket: whether it takes UDP_SEGMENT. Found out at the first run, remembered until a refusal. */
+/*
+ * Of an output's socket: whether it takes UDP_SEGMENT. Found out at the first run, remembered until a refusal, and that
+ * until the next table: it may have been the MTU, of which a table brings the new one.
+ */
 enum mcr_segmentation {
 	MCR_SEGMENTATION_UNKNOWN,
 	MCR_SEGMENTATION_WORKS,
@@ -148,6 +151,9 @@ int mcr_egress_retry(struct mcr_egress *egress);
 
 /* Counts the batch, all of it, at the moment it is over. @now_ns: CLOCK_REALTIME. */
 void mcr_egress_account(struct mcr_egress *egress, uint64_t now_ns);
+
+/* Sends by this table from now on. Between batches only. */
+void mcr_egress_take_table(struct mcr_egress *egress, const struct mcr_table *table);
 
 /* Forgets what is known of a socket: its index has a new one. */
 void mcr_egress_forget(struct mcr_egress *egress, uint32_t socket);

@@ -168,7 +168,7 @@ static int32_t take_table(struct mcr_worker *worker, struct mcr_parcel *parcel)
 		return error;
 	/* Between batches: nothing in flight refers to the old one. */
 	worker->table = table;
-	worker->egress.table = table;
+	mcr_egress_take_table(&worker->egress, table);
 	if (old) {
 		forget_rates(worker, old, table);
 		munmap((void *)(uintptr_t)old, old->bytes);

@@ -203,6 +203,50 @@ static bool heed_the_mtu(void)
 	return true;
 }
 
+/* Sends runs of 1,400 bytes. Return: whether all of them were sent, and in how many packets. */
+static bool send_in_packets(struct wire *wire, uint32_t packets_wanted)
+{
+	struct wire_packet packet;
+	uint32_t packets = 0;
+
+	for (uint32_t batch = 0; batch < 2; batch++) {
+		mcr_egress_begin(wire->world.egress);
+		for (uint32_t i = 0; i < 8 && mcr_egress_has_room(wire->world.egress); i++)
+			world_add(&wire->world, 0, wire->world.stream, 1400, 0);
+		world_flush(&wire->world);
+	}
+	while (wire_next(wire, &packet))
+		packets++;
+	return CHECK(packets == packets_wanted);
+}
+
+static bool take_segments_again(void)
+{
+	const struct mcr_rule rule = world_rule(0, 0, 1);
+	struct mcr_output output = world_output(0, 0);
+	struct mcr_output_options options;
+	static struct wire wire;
+
+	output.port = 6000;
+	wire_address(output.group, "239.8.8.8");
+	options = wire_options(&output);
+	if (!wire_set_mtu(ETHERNET_MTU) || !wire_open(&wire, &rule, 1, &output, 1) ||
+	    !wire_open_output(&wire, 0, &options))
+		return false;
+	/* The first run of two ends its batch. */
+	CHECK(send_in_packets(&wire, 2 + 8) && wire.world.egress->segmentation[0] == MCR_SEGMENTATION_WORKS);
+	/* Lower than the table knows; in force before the next table, which knows. */
+	CHECK(wire_set_mtu(1280) && send_in_packets(&wire, 2 * (8 + 8)));
+	CHECK(wire.world.egress->segmentation[0] == MCR_SEGMENTATION_REFUSED);
+	mcr_egress_take_table(wire.world.egress, wire.world.table);
+	CHECK(wire_set_mtu(ETHERNET_MTU) && send_in_packets(&wire, 2 + 8));
+	CHECK(wire.world.egress->segmentation[0] == MCR_SEGMENTATION_WORKS);
+	CHECK(wire.world.stats->outputs[0].sent == 10 + 16 + 10);
+	world_check_identities(&wire.world);
+	wire_close(&wire);
+	return true;
+}
+
 static int open_receiver(uint32_t port)
 {
 	const struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
@@ -444,6 +488,11 @@ static void datagrams_beyond_the_mtu_leave_in_fragments_or_are_refused(void)
 	relay_run(heed_the_mtu);
 }
 
+static void lower_mtu_costs_segments_until_the_next_table(void)
+{
+	relay_run(take_segments_again);
+}
+
 static void host_that_returns_misses_nothing(void)
 {
 	relay_run(send_to_absent);
@@ -469,6 +518,7 @@ void mcr_output_tests(void)
 	RUN(outputs_send_as_they_were_opened);
 	RUN(outputs_hear_nothing);
 	RUN(datagrams_beyond_the_mtu_leave_in_fragments_or_are_refused);
+	RUN(lower_mtu_costs_segments_until_the_next_table);
 	RUN(host_that_returns_misses_nothing);
 	RUN(host_without_a_way_is_unreachable);
 	RUN(what_is_said_of_a_group_costs_it_nothing);
