@@ -85,6 +85,17 @@ Deno.test("docs/guide.md has every drop reason, in order, with the advice of csr
   deepStrictEqual(rows.map(([, ...cells]) => cells), reasons.map(([, ...cells]) => cells));
 });
 
+Deno.test("tests/e2e/README.md lists each file of tests", () => {
+  const listed = [...read("tests/e2e/README.md").matchAll(/^\| \[(\w+_test\.ts)\]\(\1\)/gm)].map(([, name]) => name!);
+  const files = [...Deno.readDirSync(new URL("tests/e2e", ROOT))].map(({ name }) => name);
+  deepStrictEqual(listed.toSorted(), files.filter((name) => name.endsWith("_test.ts")).toSorted());
+});
+
+Deno.test("CHANGELOG.md counts the drop reasons rightly", () => {
+  const reasons = [...read("csrc/drop.h").matchAll(/^\tX\(/gm)];
+  strictEqual(/with (\d+) drop reasons/.exec(read("CHANGELOG.md"))?.[1], String(reasons.length));
+});
+
 Deno.test("docs/security.md has the system calls that csrc/sandbox.c allows, and no others", () => {
   const allowed = [...read("csrc/sandbox.c").matchAll(/^\tALLOW\((\w+)\)/gm)].map(([, name]) => name);
   const list = /^`io_uring_enter`.*?\.$/ms.exec(read("docs/security.md"))![0];
