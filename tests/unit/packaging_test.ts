@@ -9,7 +9,7 @@ const hasSystemd = await run(["systemd-analyze", "--version"]).then(({ code }) =
 Deno.test({
   name: `packaging/systemd/mcr.service is a unit${hasSystemd ? "" : " (skipped: systemd-analyze is not installed)"}`,
   ignore: !hasSystemd,
-  async fn() {
+  async fn(): Promise<void> {
     const unit = await Deno.readTextFile(UNIT);
     match(unit, /^ExecStart=\/usr\/local\/bin\/mcr run$/m);
     const folder = await Deno.makeTempDir({ prefix: "mcr-unit-" });
