@@ -163,7 +163,8 @@ int32_t mcr_find_interface(const char *text, struct mcr_local_interface *interfa
 				found.index = if_nametoindex(one->ifa_name);
 		}
 		note_address(&found, &wanted);
-	} else {
+	} else if (strlen(text) < IF_NAMESIZE) {
+		/* Of a longer one the C library would take the beginning. */
 		found.index = if_nametoindex(text);
 	}
 	/* An alias label (`eth0:1`) names an address of the interface, not another one: its addresses come first. */

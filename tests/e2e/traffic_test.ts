@@ -3,6 +3,7 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { findMissingLink } from "./access.ts";
 import { access, testNetwork } from "./case.ts";
+import { nativeMcr } from "./mcr.ts";
 import { Network } from "./network.ts";
 import { run } from "./process.ts";
 import {
@@ -130,6 +131,22 @@ testNetwork("whole frames reach a host by its station address", async () => {
       checkComplete(received, sent);
       checkSeen(received, { spi: 300 });
     }
+  });
+});
+
+testNetwork("an interface is found by the whole of its name", async () => {
+  await withCable(async (network) => {
+    const name = "fifteen-letters";
+    await network.ip("source", "link", "add", name, "type", "veth", "peer", "name", "other");
+    await network.ip("source", "addr", "add", "10.7.0.1/24", "dev", name);
+    await network.ipBatch("source", ["link set other up", `link set ${name} up`]);
+    deepStrictEqual((await send(network, { ...IPV4, interface: name, count: 1 })).sent, 1);
+    const to = ["--group", IPV4.group, "--port", String(IPV4.port), "--count", "1"];
+    const { code, stderr } = await run(network.within("source", nativeMcr("gen", "--interface", `${name}-`, ...to)));
+    deepStrictEqual([code, stderr], [
+      1,
+      `mcr gen: Cannot send on "${name}-": no interface has this name or address\n`,
+    ]);
   });
 });
 
