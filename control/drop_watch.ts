@@ -3,7 +3,9 @@
  *
  * @module
  */
+import type { Engine } from "./engine.ts";
 import type { DropEvent } from "./event.ts";
+import type { Log } from "./log.ts";
 import type { Drops } from "./model.ts";
 
 /** The pause between two looks, if they are quick. */
@@ -82,4 +84,15 @@ export class DropWatch implements Disposable {
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
   }
+}
+
+/** Has the log say when a fuse cuts: a storm does not wait until somebody listens to events. */
+export function logFuses(engine: Pick<Engine, "workers" | "advice">, log: Log): DropWatch {
+  return new DropWatch({
+    read: () => ({ max_rate: engine.workers().reduce((sum, { drops }) => sum + (drops["max_rate"] ?? 0), 0) }),
+    advise: (reason) => engine.advice(reason),
+    tell: ({ reason, count, advice }) => {
+      log("a fuse cuts: {count} datagrams dropped so far ({reason}), {advice}", "warning", { count, reason, advice });
+    },
+  });
 }

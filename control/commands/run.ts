@@ -171,7 +171,8 @@ async function supervise(started: Started, path: string, { notice }: Surrounding
   for (const note of notes) logs.supervisor(NOTE, "warning", { note });
   using stop = stopSignal(logs.supervisor);
   using hangUp = reloadSignal();
-  const { Endpoint, EventHub, Server, Supervisor, Relay, nativeVersion, StateFile, openTap } = await loadParts();
+  const { Endpoint, EventHub, Server, Supervisor, Relay, nativeVersion, StateFile, openTap, logFuses } =
+    await loadParts();
   // The claim comes first: of two supervisors that start together one goes no further. It is given up last.
   using endpoint = await Endpoint.claim(path);
   const events = new EventHub();
@@ -184,6 +185,7 @@ async function supervise(started: Started, path: string, { notice }: Surrounding
   };
   const { abi } = nativeVersion(), source = { engine: relay, abi, startMs };
   const supervisor = new Supervisor({ engine: relay, logger, events, configuration, openTap, abi });
+  using _fuses = logFuses(relay, logs.rule);
   await using _metrics = await startMetrics(options.metrics, { access: options.access, source, log: logs.control });
   await supervisor.configuration.start(rules);
   await using _reload = hangUp.serve(() => reload(supervisor, file, logs.supervisor));
@@ -210,11 +212,12 @@ type Parts =
   & typeof import("../relay.ts")
   & typeof import("../../ffi/library.ts")
   & typeof import("../state_file.ts")
-  & typeof import("../trace_tap.ts");
+  & typeof import("../trace_tap.ts")
+  & typeof import("../drop_watch.ts");
 
 /** All that only a supervisor needs. */
 async function loadParts(): Promise<Parts> {
-  const [endpoint, events, server, supervisor, relay, library, state, tap] = await Promise.all([
+  const [endpoint, events, server, supervisor, relay, library, state, tap, drops] = await Promise.all([
     import("../endpoint.ts"),
     import("../event_hub.ts"),
     import("../server.ts"),
@@ -223,8 +226,9 @@ async function loadParts(): Promise<Parts> {
     import("../../ffi/library.ts"),
     import("../state_file.ts"),
     import("../trace_tap.ts"),
+    import("../drop_watch.ts"),
   ]);
-  return { ...endpoint, ...events, ...server, ...supervisor, ...relay, ...library, ...state, ...tap };
+  return { ...endpoint, ...events, ...server, ...supervisor, ...relay, ...library, ...state, ...tap, ...drops };
 }
 
 /** Reads the file again. One that is wrong leaves everything as it was. */
