@@ -96,6 +96,8 @@ export class Relay implements Engine {
   /** Settles when the last change has been made or has failed. */
   #lastChange: Promise<unknown> = Promise.resolve();
   #isRefreshDue = false;
+  /** Whether the last change gave anything back. */
+  #mayRest = false;
 
   private constructor(options: RelayOptions, poller: Poller, pool: WorkerPool, filesLimit: number) {
     const pages = pool.workers.map((worker) => worker.page);
@@ -143,7 +145,7 @@ export class Relay implements Engine {
   apply(changes: readonly RuleChange[]): Promise<void> {
     return this.#inOrder(() => {
       this.#requirePrivilege(changes);
-      return this.#change(changes);
+      return this.#change(changes).catch((error) => this.#changeSettled(changes, error));
     });
   }
 
@@ -288,6 +290,26 @@ export class Relay implements Engine {
     }
   }
 
+  /** Makes changes that a limit was in the way of, when nothing rests any more of what was given back: see `Slots`. */
+  async #changeSettled(changes: readonly RuleChange[], error: unknown): Promise<void> {
+    if (!(error instanceof ControlError && error.code === "limit" && this.#mayRest)) throw error;
+    await this.#pool.deliver({
+      inputs: new Map(),
+      outputs: new Map(),
+      rules: this.#arena.packed,
+      limits: this.#limits(),
+    });
+    this.#settle();
+    await this.#change(changes);
+  }
+
+  #settle(): void {
+    this.#mayRest = false;
+    this.#inputs.settle();
+    this.#outputs.settle();
+    this.#counters.settle();
+  }
+
   #supplies(): Supplies {
     const usable = this.#interfaces.filter(({ up }) => up).map((one) => [one.name, one] as const);
     return {
@@ -420,10 +442,9 @@ export class Relay implements Engine {
 
   /** Closes what only entries that are gone needed, now that no table names it. */
   #retire(steps: readonly Step[]): void {
-    this.#inputs.settle();
-    this.#outputs.settle();
-    this.#counters.settle();
+    this.#settle();
     const gone = steps.flatMap(({ before }) => before ?? []);
+    this.#mayRest = gone.length > 0;
     const inputs = this.#inputUsers.takeUnused(new Set(gone.flatMap(({ input }) => input ?? [])));
     const outputs = this.#outputUsers.takeUnused(new Set(gone.flatMap(socketsOf)));
     this.#pool.retire({ inputs: inputs.map(({ index }) => index), outputs: [...descriptorsOf(outputs).keys()] });

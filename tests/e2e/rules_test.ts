@@ -117,6 +117,15 @@ testRelay("a rule that was removed can be added again", {}, async ({ network, su
   deepStrictEqual(second.id, first.id);
 });
 
+testRelay("what a removed rule had is another one's at once", { filesLimit: 2500 }, async ({ supervisor }) => {
+  // So many files leave room for 451 outputs.
+  for (let round = 0; round < 3; round++) {
+    const outputs = Array.from({ length: 400 }, (_, index) => `239.8.${round}.8:${index + 1}:out0`);
+    const { id } = await supervisor.add({ ...RULE, outputs });
+    await supervisor.remove(id);
+  }
+});
+
 testRelay("outputs may be given as three options, by the name add-rule", {}, async ({ network, supervisor }) => {
   const [, ...input] = addArguments(RULE).slice(0, -2);
   const output = ["--output-interface", "out0", "--output-group", "239.2.2.2", "--output-port", "6000"];
