@@ -162,17 +162,29 @@ int32_t mcr_image_map(int fd, uint64_t offset, struct mcr_image *image)
 	return status;
 }
 
-/* What the kernel told this program at its start, with the new program in this one's place. */
+static size_t length_of(char **list)
+{
+	size_t count = 0;
+
+	while (list[count])
+		count++;
+	return count;
+}
+
+/*
+ * What the kernel told this program at its start, with the new program in this one's place. It lies on the stack,
+ * behind the environment: /proc/self/auxv, which has the same, is closed to a program with file capabilities.
+ */
 static int32_t auxiliary_for(const struct mcr_image *program, const struct mcr_image *linker, Elf64_auxv_t *vector)
 {
-	int fd = open("/proc/self/auxv", O_RDONLY | O_CLOEXEC);
-	ssize_t bytes = fd < 0 ? -1 : read(fd, vector, AUXILIARY_MAX * sizeof(*vector));
-	int32_t count = (int32_t)((size_t)(bytes < 0 ? 0 : bytes) / sizeof(*vector));
+	const Elf64_auxv_t *told = (const Elf64_auxv_t *)(environ + length_of(environ) + 1);
+	size_t count = 1;
 
-	if (fd >= 0)
-		close(fd);
-	if (count == 0 || vector[count - 1].a_type != AT_NULL)
-		return mcr_fail(EIO, "Cannot read \"/proc/self/auxv\": is /proc mounted?");
+	while (told[count - 1].a_type != AT_NULL)
+		count++;
+	if (count > AUXILIARY_MAX)
+		return mcr_fail(E2BIG, "Cannot start: the kernel tells more of this process than is known");
+	memcpy(vector, told, count * sizeof(*vector));
 	for (Elf64_auxv_t *entry = vector; entry->a_type != AT_NULL; entry++) {
 		switch (entry->a_type) {
 		case AT_PHDR:
@@ -194,7 +206,7 @@ static int32_t auxiliary_for(const struct mcr_image *program, const struct mcr_i
 			break;
 		}
 	}
-	return count;
+	return (int32_t)count;
 }
 
 /* Nothing may be pushed between the new stack and the jump, and the compiler must not believe in a way back. */
@@ -219,15 +231,6 @@ __attribute__((noreturn)) static void enter(uintptr_t *stack, uintptr_t entry)
 			 : "memory", "x0", "x30");
 #endif
 	__builtin_unreachable();
-}
-
-static size_t length_of(char **list)
-{
-	size_t count = 0;
-
-	while (list[count])
-		count++;
-	return count;
 }
 
 /*

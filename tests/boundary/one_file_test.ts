@@ -106,6 +106,44 @@ test("by a link with the name of another program it takes that one's command lin
   strictEqual(code, 2);
 });
 
+const CAPABILITIES = "cap_net_raw,cap_net_admin+ep";
+/** setpriv itself keeps what it has as root until it is another program. */
+const AS_NOBODY = ["--reuid=65534", "--regid=65534", "--clear-groups", "env"];
+
+/** Whether a file of a temporary directory can have capabilities, and an ordinary user gets them by it. */
+async function hasFileCapabilities(): Promise<boolean> {
+  if (Deno.uid() !== 0) return false;
+  await using folder = await Folder.create();
+  const grep = `${folder.path}/grep`;
+  await Deno.chmod(folder.path, 0o755);
+  try {
+    await Deno.copyFile("/bin/grep", grep);
+    await run("setcap", [CAPABILITIES, grep]);
+    return /000003000$/m.test((await run("setpriv", [...AS_NOBODY, grep, "CapEff", "/proc/self/status"])).stdout);
+  } catch {
+    return false;
+  }
+}
+
+const canBeGiven = await hasFileCapabilities();
+
+Deno.test({
+  name: "with file capabilities it relays for a user who has none" +
+    (canBeGiven ? reason : " (skipped: needs root, setcap of libcap2-bin, and a /tmp that heeds them)"),
+  ignore: ignore || !canBeGiven,
+  async fn(): Promise<void> {
+    await using folder = await Folder.create();
+    const file = await folder.copy();
+    await Deno.chmod(folder.path, 0o777);
+    strictEqual((await run("setcap", [CAPABILITIES, file])).code, 0);
+    // Its packet sockets are open when it comes to the metrics.
+    const args = ["run", "--socket", `${folder.path}/mcr.sock`, "--metrics", "unix:/nonexistent/none/m.sock"];
+    const { code, stderr } = await run("setpriv", [...AS_NOBODY, file, ...args]);
+    match(stderr, /^mcr: Cannot make directory "\/nonexistent\/none"/);
+    strictEqual(code, 1);
+  },
+});
+
 test("a copy runs from a directory that is closed to others", async () => {
   await using folder = await Folder.create();
   deepStrictEqual(await run(await folder.copy(), ["help"]), await run(MCR, ["help"]));
