@@ -117,7 +117,7 @@ export class Logger implements Disposable {
     if (format === "json") {
       const record = { time: new Date().toISOString(), level, area, message: text };
       const line = Object.keys(fields).length === 0 ? record : { ...record, fields };
-      return write(`${priority}${JSON.stringify(line)}\n`);
+      return write(`${priority}${escapeRest(JSON.stringify(line))}\n`);
     }
     const mark = area === "audit" ? "audit: " : level === "info" ? "" : `${level}: `;
     write(`${priority}mcr: ${mark}${text}\n`);
@@ -136,10 +136,18 @@ export function renderMessage(message: string, fields: Fields = {}): string {
   });
 }
 
-/** Text in one line that cannot move the cursor: much of it comes from clients and from names that somebody chose. */
+/** What ends a line, moves the cursor or turns the direction of what follows. */
+// deno-lint-ignore no-control-regex
+const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g;
+
+/** Text in one line that looks like what it says: much of it comes from clients and from names that somebody chose. */
 function printable(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replaceAll("\n", " ").replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?");
+  return text.replaceAll("\n", " ").replaceAll(UNPRINTABLE, "?");
+}
+
+/** JSON itself lets some of them stand in its strings, a terminal that shows it obeys them. */
+function escapeRest(json: string): string {
+  return json.replaceAll(UNPRINTABLE, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** Whether standard error goes to the journal: systemd names the socket that it gave us, by device and inode. */

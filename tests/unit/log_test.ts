@@ -116,8 +116,17 @@ Deno.test("renderMessage() puts fields in once, and leaves what it does not know
 Deno.test("a line is one line, and moves no cursor", () => {
   const { logger, lines } = setUp();
   using _logger = logger;
-  logger.logs.audit("{who}", "info", { who: "a\nmcr: forged\x1b[2J\x9b" });
-  deepStrictEqual(lines, ["mcr: audit: a mcr: forged?[2J?\n"]);
+  logger.logs.audit("{who}", "info", { who: "a\nmcr: forged\x1b[2J\x9b\u202eeslaf\u2028" });
+  deepStrictEqual(lines, ["mcr: audit: a mcr: forged?[2J??eslaf?\n"]);
+});
+
+Deno.test("a line of JSON moves no cursor either, and says what was said", () => {
+  const { logger, lines } = setUp({ format: "json" });
+  using _logger = logger;
+  const who = "a\n\x1b[2J\x9b\x7f\u202eeslaf\u2028";
+  logger.logs.audit("by {who}", "info", { who });
+  match(lines[0]!, /^[\x20-\x7e]+\n$/);
+  equal(JSON.parse(lines[0]!).fields.who, who);
 });
 
 Deno.test("parseLogLevels() takes one level for all, or of areas, the last word counting", () => {
