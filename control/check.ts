@@ -11,7 +11,8 @@ const QUOTE_LENGTH_MAX = 64;
 
 /** A value as it appears in a message: JSON, cut to a readable length. */
 export function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  // 1e999 is a number that JSON can be read from, but not written to.
+  const text = typeof value === "number" ? String(value) : JSON.stringify(value) ?? String(value);
   return text.length <= QUOTE_LENGTH_MAX ? text : `${text.slice(0, QUOTE_LENGTH_MAX)}...`;
 }
 

@@ -144,8 +144,10 @@ export function parseRequest(line: Uint8Array): Request {
   if (Array.isArray(value)) refuseRequest("it is a batch, send one object a line instead");
   if (typeof value !== "object" || value === null) refuseRequest("it is no object");
   const { jsonrpc, id, method, params } = value as Record<string, unknown>;
-  const isId = typeof id === "string" || Number.isFinite(id) || id === null;
-  if (id !== undefined && !isId) refuseRequest('its "id" is neither string nor number');
+  // A larger one would come back as its neighbour.
+  const isId = typeof id === "string" || (typeof id === "number" && Math.abs(id) <= Number.MAX_SAFE_INTEGER) ||
+    id === null;
+  if (id !== undefined && !isId) refuseRequest('its "id" is neither a string nor a number of at most 2^53 - 1');
   const known = (id ?? null) as RequestId;
   if (jsonrpc !== "2.0") refuseRequest(`its "jsonrpc" is ${quote(jsonrpc)}, expected "2.0"`, known);
   if (typeof method !== "string") refuseRequest(`its "method" is ${quote(method)}, expected a string`, known);

@@ -62,6 +62,8 @@ const BAD_LINES: readonly [what: string, line: string | Uint8Array, number: numb
   ["no version", '{"id":4,"method":"ping"}', -32600, 4, /"jsonrpc" is undefined/],
   ["an id that is none", '{"jsonrpc":"2.0","id":{},"method":"ping"}', -32600, null, /"id" is neither/],
   ["an endless id", '{"jsonrpc":"2.0","id":1e999,"method":"ping"}', -32600, null, /"id" is neither/],
+  ["an id that is not exact", '{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}', -32600, null, /at most 2\^53/],
+  ["a number that is none", '{"jsonrpc":1e999,"id":4,"method":"ping"}', -32600, 4, /"jsonrpc" is Infinity, expected/],
   ["no method", '{"jsonrpc":"2.0","id":4}', -32600, 4, /"method" is undefined, expected a string/],
   ["an unknown method", '{"jsonrpc":"2.0","id":4,"method":"png"}', -32601, 4, /no such method; did you mean "ping"\?/],
   ["an inherited method", '{"jsonrpc":"2.0","id":4,"method":"toString"}', -32601, 4, /Cannot call "toString"/],
