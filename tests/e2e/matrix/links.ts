@@ -7,7 +7,7 @@ import { findMissingLink } from "../access.ts";
 import { access } from "../case.ts";
 import type { Cable } from "../network.ts";
 import { output, until } from "../process.ts";
-import { connectTun, findMissingTun, type TunMode } from "../tun.ts";
+import { connectTun, findMissingTun, standInForVlan, type TunMode } from "../tun.ts";
 import { type Bench, type Case, type Outcome, OUTPUT, pass, type Passage, passes, rule } from "./bench.ts";
 
 /** Arguments of `ip`, in a namespace: to make something, and to remove it. */
@@ -53,6 +53,9 @@ function whole(...rules: readonly ReturnType<typeof rule>[]): Passage {
   return { rules, flows: [{}], ears: [{}] };
 }
 
+/** What the program that carries the packets of a TUN device can keep up with. */
+const TUN_STREAM = { count: 500, rate: 2000 };
+
 // ---- VLANs ----
 
 const noVlan = await findMissingLink(access, "link", "under0", "name", "probe", "type", "vlan", "id", "1");
@@ -83,6 +86,23 @@ const VLANS: readonly Case[] = [
     flows: [{}, { stream: { vlan: 100, count: 500 }, rule: 1 }, { stream: { vlan: 200, count: 300 }, rule: null }],
     ears: [{}, {}],
   }, noVlan),
+  {
+    name: "the same with a TAP that is given the frames of the VLAN",
+    missing: await findMissingTun(),
+    run: async (bench) => {
+      const end = { namespace: "relay", interface: "in0.100" };
+      await using _vlan = await standInForVlan(bench.network, end, "in0", 100);
+      return await pass(bench, {
+        rules: [between("in0", "out0"), rule({ interface: "in0.100" }, { group: "239.2.2.3" })],
+        flows: [
+          {},
+          { stream: { interface: "s0", vlan: 100, ...TUN_STREAM }, rule: 1 },
+          { stream: { vlan: 200, count: 300 }, rule: null },
+        ],
+        ears: [{}, {}],
+      });
+    },
+  },
   on("a VLAN as output", [
     inRelay("link add link out0 name out0.100 type vlan id 100", "link del out0.100"),
     inRelay("addr add 10.7.0.2/24 dev out0.100", "addr flush dev out0.100"),
@@ -299,9 +319,6 @@ const TUN_OUT: Cable = [
   { namespace: "relay", interface: "u1", address: "10.15.0.2/24" },
   { namespace: "sink", interface: "u1", address: "10.15.0.1/24" },
 ];
-
-/** What the program that carries the packets can keep up with. */
-const TUN_STREAM = { count: 500, rate: 2000 };
 
 function throughTun(mode: TunMode, kind: string, missing: string | null): Case {
   return {
