@@ -47,7 +47,7 @@ export const EXPECTED = {
   group: "an IPv4 or IPv6 address that can be sent to, or a prefix as in 239.1.0.0/24",
   port: "a port, 1 to 65535, a range as in 5000-5010, or 0 for any",
   outputPort: "a port, 1 to 65535, a range as in 5000-5010, or 0 to keep the datagram's",
-  interface: 'an interface name of 1 to 15 bytes without "/", ":" or white space',
+  interface: 'an interface name of 1 to 15 bytes without "/", ":", white space or control characters',
   ttl: 'a time to live, 1 to 255, or "decrement"',
   dscp: 'a DSCP, 0 to 63, or "copy"',
   ecn: 'ECN bits, 0 to 3, or "copy"',

@@ -4,7 +4,7 @@
  * @module
  */
 import { Endpoint } from "../endpoint.ts";
-import { messageOf } from "../error.ts";
+import { reasonOf } from "../error.ts";
 import type { Log } from "../log.ts";
 import type { MetricsAddress } from "../metrics_address.ts";
 import type { SocketAccess } from "../socket_access.ts";
@@ -21,7 +21,7 @@ function openPort(hostname: string, port: number): Door {
     listener = Deno.listen({ transport: "tcp", hostname, port });
   } catch (error) {
     const place = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-    throw new Error(`Cannot serve metrics on "${place}": ${messageOf(error)}`, { cause: error });
+    throw new Error(`Cannot serve metrics on "${place}": ${reasonOf(error)}${adviceFor(error)}`, { cause: error });
   }
   let isOpen = true;
   return {
@@ -39,6 +39,11 @@ function openPort(hostname: string, port: number): Door {
       return Promise.resolve();
     },
   };
+}
+
+function adviceFor(error: unknown): string {
+  if (error instanceof Deno.errors.AddrInUse) return "; another program listens there, choose another --metrics";
+  return error instanceof Deno.errors.AddrNotAvailable ? "; no interface of this host has that address" : "";
 }
 
 async function openSocket(path: string, access: SocketAccess, log: Log): Promise<Door> {

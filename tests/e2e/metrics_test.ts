@@ -130,7 +130,7 @@ testNetwork("a supervisor that cannot serve the metrics of its file says why, an
   try {
     await Deno.writeTextFile(file, "version: 1\nmetrics: 127.0.0.1:9464\nrules: []\n");
     const message = await Supervisor.start(network, { args: ["-c", file] }).then(() => "", (error) => String(error));
-    match(message, /mcr: Cannot serve metrics on "127\.0\.0\.1:9464": Address already in use/);
+    match(message, /mcr: Cannot serve metrics on "127\.0\.0\.1:9464": Address already in use; another program listens/);
   } finally {
     await Deno.remove(file);
   }

@@ -1,6 +1,6 @@
 // Goal: the listener of metrics serves a page that holds no more than it should, whatever things are called, and no client
 // holds up another.
-import { deepStrictEqual, equal, match, ok } from "node:assert/strict";
+import { deepStrictEqual, equal, match, ok, rejects } from "node:assert/strict";
 import type { Engine } from "../../control/engine.ts";
 import { drawStatus } from "../../control/metrics/draw.ts";
 import { CLIENTS_MAX, type Door, HEAD_BYTES_MAX, HttpServer, type Request } from "../../control/metrics/http.ts";
@@ -156,14 +156,18 @@ interface Site extends AsyncDisposable {
   get(path: string, headers?: Record<string, string>): Promise<Response>;
 }
 
-/** Metrics on a port of this machine. */
-async function serve(): Promise<Site> {
+/** Metrics on a port of this machine: another one where somebody has taken it in the meantime. */
+async function serve(triesMax = 10): Promise<Site> {
   const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 }), { port } = probe.addr;
   probe.close();
   const engine = await engineWith(1), source = { engine, abi: 2, startMs: 0 };
   const server = await serveMetrics({
     ...{ address: { kind: "tcp", host: "127.0.0.1", port }, access: {}, source, log: () => {} },
+  }).catch((error) => {
+    if (triesMax > 1 && error.cause instanceof Deno.errors.AddrInUse) return undefined;
+    throw error;
   });
+  if (server === undefined) return await serve(triesMax - 1);
   return {
     port,
     get: (path, headers = {}) => fetch(`http://127.0.0.1:${port}${path}`, { headers }),
@@ -194,6 +198,16 @@ Deno.test("serveMetrics() serves each resource as it should be taken, and nothin
     404,
     "Cannot find that: there are /, /status.json and /metrics\n",
   ]);
+});
+
+Deno.test("serveMetrics() says what to do where it cannot listen", async () => {
+  using other = Deno.listen({ transport: "tcp", hostname: "127.0.0.1", port: 0 });
+  const { port } = other.addr, source = { engine: new FakeEngine(), abi: 1, startMs: 0 };
+  const at = (host: string): Promise<AsyncDisposable> =>
+    serveMetrics({ address: { kind: "tcp", host, port }, access: {}, source, log: () => {} });
+  await rejects(at("127.0.0.1"), /": Address already in use; another program listens there, choose another --metrics$/);
+  // An address of TEST-NET-1 is nobody's.
+  await rejects(at("192.0.2.1"), /": Cannot assign requested address; no interface of this host has that address$/);
 });
 
 Deno.test("serveMetrics() on a loopback address answers to no name but localhost", async () => {
