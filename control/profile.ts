@@ -26,7 +26,7 @@ export interface Profile {
 
 /** The profiles by name. */
 export const PROFILES = {
-  latency: { coalesceUs: 0, busyPollUs: 0, segments: SEGMENTS_MAX, priority: 1 },
+  latency: { coalesceUs: 0, busyPollUs: 100, segments: SEGMENTS_MAX, priority: 1 },
   balanced: { coalesceUs: 50, busyPollUs: 0, segments: SEGMENTS_MAX, priority: 0 },
   throughput: { coalesceUs: 200, busyPollUs: 0, segments: SEGMENTS_MAX, priority: 0 },
 } as const satisfies Record<string, Profile>;

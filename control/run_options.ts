@@ -117,13 +117,12 @@ function resolveGroup(text: string): number {
 
 function resolveProfile(said: Settings["profile"] = "balanced"): Profile {
   const { name = "balanced", coalesce_us, busy_poll_us, segments, realtime } = partsOf(said);
-  const profile = PROFILES[name], busyPollUs = busy_poll_us ?? profile.busyPollUs;
+  const profile = PROFILES[name];
   return {
     coalesceUs: coalesce_us ?? profile.coalesceUs,
-    busyPollUs,
+    busyPollUs: busy_poll_us ?? profile.busyPollUs,
     segments: segments ?? profile.segments,
-    // A worker that looks all the time would keep the kernel's own threads off its core until it is throttled.
-    priority: realtime ?? (busyPollUs > 0 ? 0 : profile.priority),
+    priority: realtime ?? profile.priority,
   };
 }
 

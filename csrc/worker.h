@@ -47,6 +47,8 @@ struct mcr_worker {
 	uint64_t housekeeping_ns;
 	uint32_t coalesce_ns; /* pause before a sleep when that is likely to gather a batch; 0: none */
 	uint32_t busy_poll_ns; /* how long to look before a sleep; 0: not at all */
+	int has_priority; /* real-time: what is no such process waits until the worker sleeps */
+	uint32_t wait_count; /* how often a look was due */
 	uint64_t rate_frames, rate_since_ns; /* frames taken since then */
 	uint64_t frames_in_pause; /* that a pause would have gathered at the rate of the last window */
 	uint64_t batch_time_us; /* when the first datagram with a limit was looked at; 0: none yet */

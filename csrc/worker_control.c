@@ -239,14 +239,14 @@ static int32_t pin(uint32_t core)
  * even, until the supervisor or a thread of the kernel ends its turn. Without the right to it we go on as we are. The
  * call by its number: musl's function refuses.
  */
-static int32_t take_priority(uint32_t priority)
+static int32_t take_priority(struct mcr_worker *worker, uint32_t priority)
 {
 	const struct sched_param wanted = { .sched_priority = (int)priority };
 
 	if (priority > MCR_PRIORITY_MAX)
 		return mcr_fail(EBADMSG, "Cannot run at priority %u: at most %u", priority, MCR_PRIORITY_MAX);
 	if (priority)
-		(void)syscall(__NR_sched_setscheduler, 0, SCHED_FIFO, &wanted);
+		worker->has_priority = syscall(__NR_sched_setscheduler, 0, SCHED_FIFO, &wanted) == 0;
 	return 0;
 }
 
@@ -316,7 +316,7 @@ int32_t mcr_worker_set_up(struct mcr_worker *worker)
 	if (error == 0)
 		error = take_profile(worker, message);
 	if (error == 0)
-		error = take_priority(message->priority);
+		error = take_priority(worker, message->priority);
 	if (error < 0)
 		return error;
 	worker->stats = mcr_stats_map(worker->parcel.fds[0]);

@@ -14,6 +14,11 @@
  * took 6.2 s of the core where sleeping at once took 4.5 s (2026-11, in a virtual machine).
  */
 #define COALESCE_FRAMES_MIN 16u
+/* Of so many waits that could all be looks a worker that precedes others by its priority sleeps one through: they get
+ * the core then, the kernel's own threads among them. Else it would keep it until the kernel's limit for real-time
+ * processes stops it, for 50 ms (sched_rt_runtime_us).
+ */
+#define WAITS_PER_SLEEP 8u
 /* Looks between two readings of the clock: 16 looks at one ring take about as long as one reading. */
 #define LOOKS_PER_CLOCK 16u
 
@@ -63,6 +68,11 @@ static int pause_for_batch(struct mcr_worker *worker)
 	return look_at_rings(worker);
 }
 
+static int must_sleep(struct mcr_worker *worker)
+{
+	return worker->has_priority && ++worker->wait_count % WAITS_PER_SLEEP == 0;
+}
+
 /* Return: whether a frame came while it looked. */
 static int poll_busily(struct mcr_worker *worker)
 {
@@ -96,7 +106,7 @@ void mcr_worker_wait(struct mcr_worker *worker)
 {
 	if (worker->coalesce_ns && is_batch_likely(worker) && pause_for_batch(worker))
 		return;
-	if (worker->busy_poll_ns && poll_busily(worker))
+	if (worker->busy_poll_ns && !must_sleep(worker) && poll_busily(worker))
 		return;
 	mcr_worker_poll_quiet(worker);
 	mcr_uring_sleep(&worker->uring);

@@ -62,7 +62,7 @@ in good order, a second one at once. It needs CAP_NET_RAW and CAP_NET_ADMIN.`,
     {
       name: "busy-poll-us",
       value: "N",
-      help: `how long a worker looks for datagrams before it sleeps, 0 to ${PAUSE_US_MAX} (default: 0)`,
+      help: `how long a worker looks for datagrams before it sleeps, 0 to ${PAUSE_US_MAX} (latency: 100, others: 0)`,
     },
     {
       name: "segments",
@@ -73,7 +73,7 @@ in good order, a second one at once. It needs CAP_NET_RAW and CAP_NET_ADMIN.`,
       name: "realtime",
       value: "N",
       help:
-        `real-time priority of the workers, 1 to ${PRIORITY_MAX}, or 0 for none (latency: 1, others and with --busy-poll-us: 0); needs CAP_SYS_NICE`,
+        `real-time priority of the workers, 1 to ${PRIORITY_MAX}, or 0 for none (latency: 1, others: 0); needs CAP_SYS_NICE`,
     },
     {
       name: "config",

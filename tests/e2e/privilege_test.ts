@@ -1,8 +1,9 @@
 // Goal: whoever takes a worker over, by a datagram that exploits it, has gained next to nothing: a worker can do what
 // relaying needs and no more.
-import { deepStrictEqual, notStrictEqual } from "node:assert/strict";
+import { deepStrictEqual, notStrictEqual, ok } from "node:assert/strict";
 import { testRelay } from "./case.ts";
-import { run } from "./process.ts";
+import { output, Process, run } from "./process.ts";
+import { gen } from "./traffic.ts";
 
 /** What the kernel says of a process that has no rights at all. */
 const WITHOUT_RIGHTS = {
@@ -55,7 +56,7 @@ for (
   const [args, priority] of [
     [["--profile", "latency"], 1],
     [["--profile", "latency", "--realtime", "0"], 0],
-    [["--profile", "latency", "--busy-poll-us", "100"], 0],
+    [["--profile", "latency", "--busy-poll-us", "0"], 1],
     [["--realtime", "7"], 7],
     [[], 0],
   ] as const
@@ -69,6 +70,24 @@ for (
     deepStrictEqual(Number(fields[40 - 3]), mayBe ? priority : 0);
   });
 }
+
+const LOOKING = { args: ["--profile", "latency", "--busy-poll-us", "100000"] };
+testRelay("a worker that precedes others on its core leaves them turns", LOOKING, async ({ network, supervisor }) => {
+  await supervisor.add({ in: "in0", group: "239.1.1.1", port: 5001, outputs: ["239.2.2.2:6000:out0"] });
+  const { core } = (await supervisor.workers())[0]!;
+  // Always one before the worker has looked long enough: by itself it would never sleep.
+  await using _gen = await Process.start(gen(network, { group: "239.1.1.1", port: 5001, count: 10_000_000 }));
+  const longest = `let longest = 0, last = performance.now();
+    for (const end = last + 3000; last < end;) {
+      const now = performance.now();
+      longest = Math.max(longest, now - last);
+      last = now;
+    }
+    console.log(longest);`;
+  const ms = Number(await output(["taskset", "-c", String(core), Deno.execPath(), "eval", longest]));
+  // The kernel's limit stops real-time processes for the last 50 ms of each second, and would give it those only.
+  ok(ms < 700, `a process on the worker's core stood still for ${ms} ms`);
+});
 
 /** The fields of `/proc/PID/status`. */
 async function readStatus(pid: number): Promise<Record<string, string>> {
