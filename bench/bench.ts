@@ -13,7 +13,8 @@ import { chooseBuild, MCR } from "./peers/mcr.ts";
 import { RUST } from "./peers/rust.ts";
 import { SOCAT } from "./peers/socat.ts";
 import type { Report, Row } from "./report.ts";
-import { type Plan, runScenario } from "./run.ts";
+import { type Plan, runTogether } from "./run.ts";
+import { takingTurns } from "./scenarios.ts";
 import { describeCell, formatReport } from "./text.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -54,8 +55,8 @@ async function measureAll(options: Options, signal: AbortSignal): Promise<Report
   const machine = await describeMachine(cores);
   const plan: Plan = { peers, missing, runs: options.runs, effort: effortOf(options), cores, signal, say };
   const rows: Row[] = [];
-  for (const scenario of options.scenarios) {
-    for (const row of await runScenario(scenario, plan)) {
+  for (const together of takingTurns(options.scenarios)) {
+    for (const row of await runTogether(together, plan)) {
       rows.push(row);
       const cells = Object.entries(row.cells).filter(([, { kind }]) => kind === "figure");
       say(`${row.title}: ${cells.map(([name, cell]) => `${name} ${describeCell(cell, row.unit)}`).join(", ")}`);

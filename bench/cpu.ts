@@ -11,9 +11,6 @@ import type { Figure, Measure, Sample, Stand } from "./measure.ts";
 import { clockMs } from "./spinner.ts";
 import type { Testbed } from "./topology.ts";
 
-/** Datagrams a second while it is measured. */
-const RATE = 50_000;
-
 /** How often the spinner had turned, and when. */
 export interface Reading {
   readonly ms: number;
@@ -32,28 +29,30 @@ interface Watched {
   readonly drift: number;
 }
 
-/** Measures `cpu`: seconds of the core for a million datagrams. */
-export const measureCpu: Measure = async function* (stand): AsyncGenerator<void, Sample> {
-  let drift = Infinity;
-  for (let watches = 0; watches < WATCHES_MAX; watches++) {
-    const watched = await watch(stand);
-    // Here, not in the midst: one spinner at a time.
-    yield;
-    if (watched.drift <= DRIFT_MAX) return { cpu: watched.figure };
-    drift = watched.drift;
-  }
-  throw new Error(
-    `Cannot measure CPU time: the core's speed changed by ${percent(drift)} meanwhile, by something else`,
-  );
-};
+/** Measures `cpu`: seconds of the core for a million datagrams, of which so many come in a second. */
+export function measureCpuAt(rate: number): Measure {
+  return async function* (stand): AsyncGenerator<void, Sample> {
+    let drift = Infinity;
+    for (let watches = 0; watches < WATCHES_MAX; watches++) {
+      const watched = await watch(stand, rate);
+      // Here, not in the midst: one spinner at a time.
+      yield;
+      if (watched.drift <= DRIFT_MAX) return { cpu: watched.figure };
+      drift = watched.drift;
+    }
+    throw new Error(
+      `Cannot measure CPU time: the core's speed changed by ${percent(drift)} meanwhile, by something else`,
+    );
+  };
+}
 
-async function watch({ bed, load, effort, say }: Stand): Promise<Watched> {
+async function watch({ bed, load, effort, say }: Stand, rate: number): Promise<Watched> {
   await using spinner = await Spinner.start(bed);
   const aloneMs = effort.watchSeconds * 1000 / 3;
   const before = await spinner.watch(aloneMs);
   const arrived = await bed.settled();
   const start = await spinner.read();
-  const sent = await send(bed, load, RATE, effort.watchSeconds);
+  const sent = await send(bed, load, rate, effort.watchSeconds);
   const end = await spinner.read();
   const after = await spinner.watch(aloneMs);
   const loss = (sent.bytes - ((await bed.settled()).bytes - arrived.bytes)) / sent.bytes;

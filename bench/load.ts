@@ -5,7 +5,7 @@
  */
 import { nativeMcr } from "../tests/e2e/mcr.ts";
 import { output } from "../tests/e2e/process.ts";
-import { INPUT } from "./peer.ts";
+import { type Destination, INPUT, OUTPUT } from "./peer.ts";
 import type { Try } from "./search.ts";
 import type { Testbed } from "./topology.ts";
 
@@ -36,12 +36,20 @@ const WARM_UP_MS = 8000;
 const WARM_UP_RATE = 1000;
 const WARM_UP_SECONDS = 0.2;
 
-/** Sends for a while; resolves to what the kernel took. */
+/** Sends for a while from the source to the relay; resolves to what the kernel took. */
 export async function send(bed: Testbed, load: Load, rate: number, seconds: number): Promise<Sent> {
-  const where = ["--interface", "s0", "--group", INPUT.group, "--port", String(INPUT.port), "--ttl", String(TTL)];
+  return JSON.parse(await output(bed.atEdge("source", genArguments("s0", INPUT, load, rate, seconds))));
+}
+
+/** Sends as much as it can in the relay's place, to the sink. */
+export async function sendAlone(bed: Testbed, load: Load, seconds: number): Promise<Sent> {
+  return JSON.parse(await output(bed.atRelay(genArguments("out0", OUTPUT, load, 0, seconds))));
+}
+
+function genArguments(link: string, to: Destination, load: Load, rate: number, seconds: number): string[] {
+  const where = ["--interface", link, "--group", to.group, "--port", String(to.port), "--ttl", String(TTL)];
   const what = ["--size", load.size, "--flows", String(load.flows), "--rate", String(rate), "--verify", "off"];
-  const argv = nativeMcr("gen", "-j", ...where, ...what, "--duration", String(seconds), ...load.args ?? []);
-  return JSON.parse(await output(bed.atEdge("source", argv)));
+  return nativeMcr("gen", "-j", ...where, ...what, "--duration", String(seconds), ...load.args ?? []);
 }
 
 /** Offers a rate once. `copies` is how often each datagram should arrive. */

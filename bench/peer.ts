@@ -14,6 +14,7 @@ export interface Destination {
 
 /** What to relay: everything that arrives for any input leaves for every output. */
 export interface Job {
+  /** None: nothing is relayed. */
   readonly inputs: readonly Destination[];
   readonly outputs: readonly Destination[];
   /** Further rules that no traffic meets. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { offer } from "./load.ts";
+import { offer, sendAlone } from "./load.ts";
 import type { Measure, Sample, Stand } from "./measure.ts";
 import { RateSearch, type Try } from "./search.ts";
 
@@ -52,6 +52,17 @@ export function measureLossAt(rate: number): Measure {
     return { lost: { value: result.loss, loss: result.loss, tries: [result] } };
   };
 }
+
+/** Sends as much as one core can that has nothing else to do; measures `rate`. */
+export const measureSending: Measure = async function* ({ bed, load, effort, say }): AsyncGenerator<void, Sample> {
+  const before = await bed.settled();
+  const sent = await sendAlone(bed, load, effort.trySeconds);
+  const after = await bed.settled();
+  yield;
+  const loss = (sent.bytes - (after.bytes - before.bytes)) / sent.bytes;
+  say(describeTry({ offered: sent.rate, achieved: sent.rate, loss }));
+  return { rate: { value: sent.rate, loss } };
+};
 
 async function tryRate({ bed, load, job, effort, say }: Stand, rate: number): Promise<Try> {
   const result = await offer(bed, load, rate, effort.trySeconds, job.outputs.length);

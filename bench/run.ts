@@ -1,10 +1,11 @@
 /**
- * Runs a scenario: a testbed for every relay that takes part, all of them up at once, and their measurements in turns.
+ * Runs scenarios that are compared: a testbed for every relay that takes part, all of them up at once, and their
+ * measurements in turns.
  *
  * @module
  */
 import { warmUp } from "./load.ts";
-import type { Effort, Measure, Sample, Stand } from "./measure.ts";
+import type { Effort, Sample, Stand } from "./measure.ts";
 import { type Peer, PEER_NAMES, type PeerName } from "./peer.ts";
 import { type Absent, type Cell, type Row, summarise } from "./report.ts";
 import { type Metric, rowId, type Scenario } from "./scenarios.ts";
@@ -34,29 +35,44 @@ export interface Plan {
 
 /** What is known of one relay in a scenario. */
 interface Entry {
+  readonly scenario: Scenario;
   readonly stand: Stand;
   readonly samples: Sample[];
   failure?: string;
 }
 
-/** Measures a scenario; one row for each of its metrics. */
-export async function runScenario(scenario: Scenario, plan: Plan): Promise<Row[]> {
+/** Who takes part in a scenario, and who does not. */
+interface Field {
+  readonly scenario: Scenario;
+  readonly entries: ReadonlyMap<PeerName, Entry>;
+  readonly absent: ReadonlyMap<PeerName, Absent>;
+}
+
+/** Measures scenarios that take turns with each other; one row for each of their metrics. */
+export async function runTogether(scenarios: readonly Scenario[], plan: Plan): Promise<Row[]> {
+  await using stack = new AsyncDisposableStack();
+  const fields: Field[] = [];
+  for (const scenario of scenarios) fields.push(await prepareAll(scenario, plan, stack));
+  const entries = fields.flatMap((field) => [...field.entries.values()]);
+  for (let run = 0; run < plan.runs; run++) await takeTurns(entries, plan);
+  return fields.flatMap((field) => field.scenario.metrics.map((metric) => makeRow(metric, field)));
+}
+
+async function prepareAll(scenario: Scenario, plan: Plan, stack: AsyncDisposableStack): Promise<Field> {
   const absent = await findAbsent(scenario, plan);
   const entries = new Map<PeerName, Entry>();
-  await using stack = new AsyncDisposableStack();
   for (const peer of plan.peers.values()) {
     plan.signal.throwIfAborted();
     if (absent.has(peer.name)) continue;
     try {
       const stand = await bounded(prepare(peer, scenario, plan, stack), PREPARE_MAX_MS, plan.signal);
-      entries.set(peer.name, { stand, samples: [] });
+      entries.set(peer.name, { scenario, stand, samples: [] });
     } catch (error) {
       plan.signal.throwIfAborted();
       absent.set(peer.name, failure(scenario, peer.name, error, plan));
     }
   }
-  for (let run = 0; run < plan.runs; run++) await takeTurns(scenario, [...entries.values()], plan);
-  return scenario.metrics.map((metric) => makeRow(scenario, metric, entries, absent));
+  return { scenario, entries, absent };
 }
 
 /** Who does not take part, and why. */
@@ -84,7 +100,7 @@ async function prepare(peer: Peer, scenario: Scenario, plan: Plan, stack: AsyncD
   const relay = stack.use(await peer.launch(bed, job));
   try {
     await relay.configure();
-    await warmUp(bed, load.flows);
+    if (job.inputs.length > 0) await warmUp(bed, load.flows);
   } catch (error) {
     const said = relay.said.trimEnd().split("\n").slice(-SAID_LINES_MAX).join("\n");
     throw new Error(`${error instanceof Error ? error.message : error}\n${said}`, { cause: error });
@@ -99,9 +115,8 @@ export function chooseCores(cores: readonly number[], workers: number): Cores {
 }
 
 /** One run of each relay's measurement, a step of one after a step of the other. */
-async function takeTurns({ id, measure }: Scenario, entries: readonly Entry[], plan: Plan): Promise<void> {
-  let going = entries.filter(({ failure }) => failure === undefined)
-    .map((entry) => ({ entry, steps: begin(measure, entry) }));
+async function takeTurns(entries: readonly Entry[], plan: Plan): Promise<void> {
+  let going = entries.filter(({ failure }) => failure === undefined).map((entry) => ({ entry, steps: begin(entry) }));
   while (going.length > 0) {
     const next: typeof going = [];
     for (const turn of going) {
@@ -114,23 +129,18 @@ async function takeTurns({ id, measure }: Scenario, entries: readonly Entry[], p
       } catch (error) {
         plan.signal.throwIfAborted();
         entry.failure = sentence(error);
-        plan.say(`${id}, ${entry.stand.peer.name}: ${error instanceof Error ? error.message : error}`);
+        plan.say(`${entry.scenario.id}, ${entry.stand.peer.name}: ${error instanceof Error ? error.message : error}`);
       }
     }
     going = next;
   }
 }
 
-function begin(measure: Measure, { stand, samples }: Entry): AsyncGenerator<void, Sample> {
-  return measure(stand, samples.at(-1));
+function begin({ scenario, stand, samples }: Entry): AsyncGenerator<void, Sample> {
+  return scenario.measure(stand, samples.at(-1));
 }
 
-function makeRow(
-  scenario: Scenario,
-  metric: Metric,
-  entries: ReadonlyMap<PeerName, Entry>,
-  absent: ReadonlyMap<PeerName, Absent>,
-): Row {
+function makeRow(metric: Metric, { scenario, entries, absent }: Field): Row {
   const cells = Object.fromEntries(PEER_NAMES.map((name) => {
     const entry = entries.get(name);
     return [name, entry ? makeCell(metric, name, entry) : absent.get(name)!];

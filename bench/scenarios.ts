@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { measureCpu } from "./cpu.ts";
+import { measureCpuAt } from "./cpu.ts";
 import { measureLatency } from "./latency.ts";
 import type { Load } from "./load.ts";
 import type { Measure } from "./measure.ts";
 import { measureMemory } from "./memory.ts";
 import { consecutive, INPUT, type Job, type McrOptions, OUTPUT, PEER_NAMES, type PeerName } from "./peer.ts";
-import { measureLossAt, measureRate } from "./rate.ts";
+import { measureLossAt, measureRate, measureSending } from "./rate.ts";
 import { measureStartup } from "./startup.ts";
 import type { Links } from "./topology.ts";
 
@@ -52,6 +52,8 @@ export interface Scenario {
   readonly peers: readonly PeerName[];
   /** The scenario whose figures stand for those who do not: the same work without what only some can do. */
   readonly base?: string;
+  /** The scenario that it takes turns with, so that both are measured under the same conditions. */
+  readonly beside?: string;
   /** Without such a scenario: why they do not. */
   readonly reason?: string;
 }
@@ -69,6 +71,10 @@ const RANDOM: Load = { size: "64-1400", flows: 1 };
 const BURSTS: Load = { size: "1316", flows: 1, args: ["--gso", "on", "--burst", "5"] };
 /** As many as fit into one frame, at any rate. */
 const SUPERFRAMES: Load = { size: "1316", flows: 1, args: ["--gso", "on", "--burst", "40"] };
+/** The largest frames that there are: 49 datagrams are 64 KiB. */
+const LARGEST: Load = { size: "1316", flows: 1, args: ["--gso", "on", "--burst", "49"] };
+/** Only the kernel's receive work remains. */
+const NOTHING: Job = { ...JOB, inputs: [] };
 const EXCLUSIVE: McrOptions = { add: ["--exclusive"] };
 const RAW: McrOptions = { add: ["--raw"] };
 const RAW_EXCLUSIVE: McrOptions = { add: ["--raw", "--exclusive"] };
@@ -76,9 +82,14 @@ const RAW_EXCLUSIVE: McrOptions = { add: ["--raw", "--exclusive"] };
 /** What costs and latency are told of is relayed: some of a rate that is far below the limit may fall to noise. */
 const LOSS_MAX = 0.01;
 
+/** Datagrams a second while CPU time is measured: a stream, and as many as the generator can have merged. */
+const CPU_RATE = 50_000;
+const MERGED_RATE = 900_000;
+
 /** The scenarios that others are compared with. */
 const PLAIN = "one";
 const MIXED = "random";
+const FANOUT = "fanout";
 const CPU = "cpu";
 const LATENCY = "latency-latency";
 
@@ -90,8 +101,15 @@ function rate(given: Given, bars: readonly Bar[] = [], unit = "kpps"): Scenario 
 }
 
 function cpu(given: Given, bars: readonly Bar[] = []): Scenario {
-  const metric: Metric = { key: "cpu", unit: "s/Mpkt", better: "lower", bars, lossMax: LOSS_MAX };
-  return scenario({ load: BURSTS, measure: measureCpu, ...given }, [metric]);
+  const isRelayed = given.job !== NOTHING;
+  const metric: Metric = {
+    key: "cpu",
+    unit: "s/Mpkt",
+    better: "lower",
+    bars,
+    ...isRelayed ? { lossMax: LOSS_MAX } : {},
+  };
+  return scenario({ load: BURSTS, measure: measureCpuAt(CPU_RATE), ...given }, [metric]);
 }
 
 /** The first profile is measured beside the peers, the others are compared with what they had there. */
@@ -115,9 +133,9 @@ function scenario(given: Given, metrics: readonly Metric[]): Scenario {
   return { ...usual, ...given, metrics };
 }
 
-/** What only mcr can do; its peers' figures are those of another scenario. */
-function onlyMcr(base: string): Pick<Scenario, "peers" | "base"> {
-  return { peers: ["mcr"], base };
+/** What only mcr can do, or nobody need; its peers' figures are those of another scenario. */
+function onlyMcr(base: string): Pick<Scenario, "peers" | "base" | "beside"> {
+  return { peers: ["mcr"], base, beside: base };
 }
 
 /** Random sizes, with options that only mcr has. */
@@ -132,12 +150,30 @@ export const SCENARIOS: readonly Scenario[] = [
     { peer: "socat", least: 5 },
     { peer: "kernel", least: 1.5 },
   ]),
+  rate(
+    { id: "exclusive", title: "exclusive input", job: { ...JOB, mcr: EXCLUSIVE }, ...onlyMcr(PLAIN) },
+    [{ peer: "rust", row: PLAIN, least: 3.3 }],
+  ),
+  rate({ id: "rules", title: "10,000 rules", job: { ...JOB, idleRules: 9999 }, beside: PLAIN }, [
+    { peer: "mcr", row: PLAIN, least: 0.95 },
+  ]),
   rate({ id: "small", title: "1 to 1, 64 B", load: { size: "64", flows: 1 } }),
   rate({ id: "jumbo", title: "1 to 1, 8900 B", load: { size: "8900", flows: 1 }, links: { mtu: 9000 } }),
   rate({ id: MIXED, title: "1 to 1, 64-1400 B", load: RANDOM }, [{ peer: "rust", least: 1.6 }]),
+  special("random-raw", "64-1400 B, raw", RAW, [{ peer: "kernel", row: MIXED, least: 1 }]),
+  special("random-exclusive", "64-1400 B, exclusive", EXCLUSIVE, [{ peer: "rust", row: MIXED, least: 2 }]),
+  special("random-both", "64-1400 B, raw, exclusive", RAW_EXCLUSIVE, [
+    { peer: "rust", row: MIXED, least: 2 },
+    { peer: "kernel", row: MIXED, least: 1 },
+  ]),
   rate(
-    { id: "fanout", title: "1 to 50, 1316 B", job: { ...JOB, outputs: consecutive(OUTPUT, 50) }, isQuick: true },
+    { id: FANOUT, title: "1 to 50, 1316 B", job: { ...JOB, outputs: consecutive(OUTPUT, 50) }, isQuick: true },
     [{ peer: "rust", least: 20 }],
+    "kpps out",
+  ),
+  rate(
+    { id: "sending", title: "sending alone", job: NOTHING, load: LARGEST, measure: measureSending, ...onlyMcr(FANOUT) },
+    [],
     "kpps out",
   ),
   rate({
@@ -163,19 +199,6 @@ export const SCENARIOS: readonly Scenario[] = [
     { peer: "kernel", least: 1 },
   ]),
   rate({ id: "cut", title: "segmented by the output", links: { cutsEgress: true } }),
-  rate(
-    { id: "exclusive", title: "exclusive input", job: { ...JOB, mcr: EXCLUSIVE }, ...onlyMcr(PLAIN) },
-    [{ peer: "rust", row: PLAIN, least: 3.3 }],
-  ),
-  special("random-raw", "64-1400 B, raw", RAW, [{ peer: "kernel", row: MIXED, least: 1 }]),
-  special("random-exclusive", "64-1400 B, exclusive", EXCLUSIVE, [{ peer: "rust", row: MIXED, least: 2 }]),
-  special("random-both", "64-1400 B, raw, exclusive", RAW_EXCLUSIVE, [
-    { peer: "rust", row: MIXED, least: 2 },
-    { peer: "kernel", row: MIXED, least: 1 },
-  ]),
-  rate({ id: "rules", title: "10,000 rules", job: { ...JOB, idleRules: 9999 } }, [
-    { peer: "mcr", row: PLAIN, least: 0.95 },
-  ]),
   rate({
     id: "workers",
     title: "2 workers, 8 flows",
@@ -186,17 +209,7 @@ export const SCENARIOS: readonly Scenario[] = [
     { peer: "rust", most: 1 / 3 },
     { peer: "socat", most: 1 / 3 },
   ]),
-  cpu({
-    id: "cpu-relaying",
-    title: "CPU, receiving elsewhere",
-    links: { receivesElsewhere: true },
-    peers: ["mcr", "rust", "socat"],
-    reason: "it relays where it receives",
-  }),
-  cpu({ id: "cpu-offload", title: "CPU, receive offload", links: { receiveOffload: "counted" } }, [
-    { peer: "rust", row: CPU, most: 1 / 8 },
-    { peer: "socat", row: CPU, most: 1 / 8 },
-  ]),
+  cpu({ id: "cpu-nothing", title: "CPU, nothing relayed", job: NOTHING, ...onlyMcr(CPU) }),
   cpu(
     {
       id: "cpu-throughput",
@@ -209,10 +222,31 @@ export const SCENARIOS: readonly Scenario[] = [
       { peer: "socat", row: CPU, most: 1 / 8 },
     ],
   ),
-  latency("latency", ["--profile", "latency"], [{ peer: "rust", most: 0.7 }], [{ peer: "rust", most: 1 }]),
-  latency("busy-poll", ["--profile", "latency", "--busy-poll-us", "100"], [
-    { peer: "kernel", row: `${LATENCY}.p50`, most: 1.5 },
+  cpu({ id: "cpu-offload", title: "CPU, receive offload", links: { receiveOffload: "counted" }, beside: CPU }, [
+    { peer: "rust", row: CPU, most: 1 / 8 },
+    { peer: "socat", row: CPU, most: 1 / 8 },
   ]),
+  cpu({
+    id: "cpu-relaying",
+    title: "CPU, receiving elsewhere",
+    links: { receivesElsewhere: true },
+    peers: ["mcr", "rust", "socat"],
+    reason: "it relays where it receives",
+  }),
+  cpu({
+    id: "cpu-merged",
+    title: "CPU, merged, 900 kpps",
+    load: LOAD,
+    links: { receiveOffload: "ahead" },
+    measure: measureCpuAt(MERGED_RATE),
+  }),
+  latency(
+    "latency",
+    ["--profile", "latency"],
+    [{ peer: "rust", most: 0.7 }, { peer: "kernel", most: 1.5 }],
+    [{ peer: "rust", most: 1 }],
+  ),
+  latency("asleep", ["--profile", "latency", "--busy-poll-us", "0"]),
   latency("balanced", ["--profile", "balanced"]),
   latency("throughput", ["--profile", "throughput"]),
   scenario({ id: "memory", title: "memory", measure: measureMemory, isQuick: true }, [
@@ -236,4 +270,9 @@ export const SCENARIOS: readonly Scenario[] = [
 /** The row of a metric: the scenario's name, with the metric's where there are several. */
 export function rowId({ id, metrics }: Scenario, { key }: Metric): string {
   return metrics.length === 1 ? id : `${id}.${key}`;
+}
+
+/** Those that take turns with each other, together, in the order of the first of them. */
+export function takingTurns(scenarios: readonly Scenario[]): readonly (readonly Scenario[])[] {
+  return [...Map.groupBy(scenarios, ({ id, beside }) => beside ?? id).values()];
 }

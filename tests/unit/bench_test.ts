@@ -7,7 +7,7 @@ import { readOptions, usage } from "../../bench/options.ts";
 import { consecutive } from "../../bench/peer.ts";
 import { type Absent, judge, type Measured, ratio, type Report, type Row, summarise } from "../../bench/report.ts";
 import { chooseCores } from "../../bench/run.ts";
-import { rowId, SCENARIOS } from "../../bench/scenarios.ts";
+import { rowId, SCENARIOS, takingTurns } from "../../bench/scenarios.ts";
 import { RateSearch, type SearchOptions, type Try } from "../../bench/search.ts";
 import { formatReport } from "../../bench/text.ts";
 import { coreMask } from "../../bench/topology.ts";
@@ -180,6 +180,17 @@ Deno.test("scenarios have names of their own, and bars that refer to rows before
       }
     }
   }
+});
+
+Deno.test("scenarios that are compared take turns, and stand together in the report", () => {
+  const groups = takingTurns(SCENARIOS).map((group) => group.map(({ id }) => id));
+  deepStrictEqual(groups.flat(), SCENARIOS.map(({ id }) => id));
+  deepStrictEqual(groups[0], ["one", "exclusive", "rules"]);
+  for (const { id, beside } of SCENARIOS) {
+    ok(beside === undefined || groups.some((group) => group[0] === beside && group.includes(id)), id);
+  }
+  const some = SCENARIOS.filter(({ id }) => ["exclusive", "small", "rules"].includes(id));
+  deepStrictEqual(takingTurns(some).map((group) => group.map(({ id }) => id)), [["exclusive", "rules"], ["small"]]);
 });
 
 const UNASKED: Absent = { kind: "unasked", reason: "not asked for" };
