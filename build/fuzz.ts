@@ -10,7 +10,7 @@ const PROGRAM = `${FOLDER}/parse_fuzz`;
 const SOURCES = [
   "tests/fuzz/parse_fuzz.c",
   ...["bpf", "model", "rule_model"].map((name) => `tests/unit/${name}.c`),
-  ...["base", "filter", "filter_plan", "filter_tree", "parse", "route", "route_compile", "route_plan"]
+  ...["base", "filter", "filter_plan", "filter_tree", "parse", "reassembly", "route", "route_compile", "route_plan"]
     .map((name) => `csrc/${name}.c`),
 ];
 const FLAGS = [

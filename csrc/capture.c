@@ -7,6 +7,7 @@
 #include "base.h"
 #include "mcr.h"
 #include "parse.h"
+#include "reassembly.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -27,9 +28,8 @@
 #define ACCEPT UINT32_MAX
 #define NET(offset) ((uint32_t)SKF_NET_OFF + (offset))
 #define PROTOCOL ((uint32_t)SKF_AD_OFF + (uint32_t)SKF_AD_PROTOCOL)
-#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
-#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
-#endif
+
+_Static_assert(sizeof(struct mcr_reassembler) <= MCR_CAPTURE_MEMORY_BYTES, "what a capture remembers");
 
 static void emit(struct mcr_filter *filter, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
 {
@@ -125,9 +125,6 @@ static const char *set_up(int fd, uint32_t interface, const struct mcr_filter *f
 					     .sll_protocol = htons(ETH_P_ALL),
 					     .sll_ifindex = (int)interface };
 	const int on = 1, queue_bytes = QUEUE_BYTES;
-	const uint32_t flags = PACKET_FANOUT_FLAG_DEFRAG | PACKET_FANOUT_FLAG_IGNORE_OUTGOING |
-			       PACKET_FANOUT_FLAG_UNIQUEID;
-	const uint32_t fanout = (PACKET_FANOUT_CPU | flags) << 16;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
 		return "set the filter";
@@ -142,9 +139,6 @@ static const char *set_up(int fd, uint32_t interface, const struct mcr_filter *f
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &queue_bytes, sizeof(queue_bytes));
 	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return "bind it";
-	/* Alone in a group: for the fragments, which arrive put together as they do at the workers. */
-	if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &fanout, sizeof(fanout)) < 0)
-		return "have fragments put together";
 	return NULL;
 }
 
@@ -248,7 +242,29 @@ static void judge(const uint8_t *frame, struct mcr_captured *captured)
 	captured->payload_bytes = flow.payload_length;
 }
 
-int32_t mcr_capture_read(int32_t socket, struct mcr_captured *captured, uint8_t *frame, uint32_t capacity)
+/* Puts the packet in place of the fragment that completes it. Return: 0 when more fragments are wanted. */
+static int put_together(struct mcr_reassembler *reassembler, struct mcr_captured *captured, uint8_t *frame,
+			uint32_t capacity)
+{
+	const uint32_t offset = captured->packet_offset;
+	const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	const uint8_t *whole;
+	uint32_t length;
+
+	mcr_reassembly_expire(reassembler, now_ns);
+	length = mcr_reassembly_take(reassembler, captured->interface, frame + offset,
+				     captured->captured_bytes - offset, now_ns, &whole);
+	if (length == 0 || length > capacity - offset)
+		return 0;
+	memcpy(frame + offset, whole, length);
+	captured->frame_bytes = captured->captured_bytes = offset + length;
+	captured->is_vouched = 0;
+	judge(frame, captured);
+	return 1;
+}
+
+/* Return: 1; 0: none is there; -errno with mcr_error(). */
+static int32_t read_one(int32_t socket, struct mcr_captured *captured, uint8_t *frame, uint32_t capacity)
 {
 	_Alignas(struct cmsghdr) uint8_t control[256];
 	struct virtio_net_hdr vnet;
@@ -283,4 +299,17 @@ int32_t mcr_capture_read(int32_t socket, struct mcr_captured *captured, uint8_t 
 		captured->packet_offset = captured->captured_bytes;
 	judge(frame, captured);
 	return 1;
+}
+
+int32_t mcr_capture_read(int32_t socket, uint8_t *memory, struct mcr_captured *captured, uint8_t *frame,
+			 uint32_t capacity)
+{
+	struct mcr_reassembler *reassembler = (void *)memory;
+	int32_t result;
+
+	do {
+		result = read_one(socket, captured, frame, capacity);
+	} while (result == 1 && captured->reason == MCR_DROP_FRAGMENT &&
+		 !put_together(reassembler, captured, frame, capacity));
+	return result;
 }

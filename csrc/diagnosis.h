@@ -54,14 +54,25 @@ struct mcr_captured {
  * @interface: 0 for all of them.
  * @port: also takes UDP to this port of any other group; 0 for none.
  *
- * Takes VLAN-tagged frames too, and IGMP queries; not what is sent from here. Fragments arrive put together. Holds a
- * MiB and drops what comes beyond. Needs CAP_NET_RAW.
+ * Takes VLAN-tagged frames too, and IGMP queries; not what is sent from here. Holds a MiB and drops what comes beyond.
+ * Needs CAP_NET_RAW.
  *
  * Return: descriptor, non-blocking; -EPERM; -ENODEV, -ENETDOWN: interface gone or down.
  */
 MCR_API int32_t mcr_capture_open(uint32_t interface, const uint8_t *group, uint32_t port);
 
-/* Takes one frame of at most @capacity bytes, which is to be as large as any. Return: 1; 0: none is there. */
-MCR_API int32_t mcr_capture_read(int32_t socket, struct mcr_captured *captured, uint8_t *frame, uint32_t capacity);
+/* What a capture remembers of fragments. */
+#define MCR_CAPTURE_MEMORY_BYTES (5u << 20)
+
+/**
+ * mcr_capture_read - take one frame of at most @capacity bytes, which is to be as large as any.
+ * @memory: MCR_CAPTURE_MEMORY_BYTES for this capture alone, all 0 before the first call.
+ *
+ * Fragments are taken together as one frame, when the last of them is there.
+ *
+ * Return: 1; 0: none is there.
+ */
+MCR_API int32_t mcr_capture_read(int32_t socket, uint8_t *memory, struct mcr_captured *captured, uint8_t *frame,
+				 uint32_t capacity);
 
 #endif

@@ -109,12 +109,20 @@ static struct sock_filter *emit_checks(const struct program *program, uint32_t v
 	return emit(filter, BPF_JMP | BPF_JA, 0, 0, 0);
 }
 
-/* Where the ports would lie in a fragment lies something else; and only the first one has them at all. */
-static void emit_no_fragments(struct mcr_filter *filter)
+/*
+ * Only the first fragment has ports; in the others something else lies there. Return: the jump that is taken where they
+ * are let through, for the worker to put together.
+ */
+static struct sock_filter *emit_fragments(const struct program *program)
 {
+	struct mcr_filter *filter = program->filter;
+
 	emit_load(filter, BPF_H, NET(6));
 	emit(filter, BPF_JMP | BPF_JSET | BPF_K, IPV4_FRAGMENT_MASK, 0, 1);
+	if (program->wish->has_odd)
+		return emit(filter, BPF_JMP | BPF_JA, 0, 0, 0);
 	emit_return(filter, 0);
+	return NULL;
 }
 
 /* Rejects what hosts and routers say of their memberships, to the group itself: ICMPv6 behind hop-by-hop options. */
@@ -165,11 +173,12 @@ static int has_rules(const struct program *program, uint32_t version, uint32_t p
 static int32_t emit_family(const struct program *program, uint32_t version)
 {
 	struct mcr_filter *filter = program->filter;
-	struct sock_filter *malformed = emit_checks(program, version), *extension = NULL, *no_port = NULL, *esp;
+	struct sock_filter *malformed = emit_checks(program, version);
+	struct sock_filter *extension = NULL, *no_port = NULL, *fragment = NULL, *esp;
 	int32_t result;
 
-	if (version == 4 && !program->wish->has_odd)
-		emit_no_fragments(filter);
+	if (version == 4)
+		fragment = emit_fragments(program);
 	emit_load(filter, BPF_B, NET(version == 4 ? 9u : 6u));
 	esp = case_begin(filter, MCR_PROTOCOL_ESP);
 	if (version == 6 && program->wish->has_odd) {
@@ -191,6 +200,7 @@ static int32_t emit_family(const struct program *program, uint32_t version)
 	if (result == 1) {
 		jump_end(filter, malformed);
 		jump_end(filter, extension);
+		jump_end(filter, fragment);
 		jump_end(filter, no_port);
 		result = emit_odd(program, version);
 	}

@@ -3,7 +3,7 @@
  * no sockets.
  *
  *     in no VLAN? -- IPv4 or IPv6? -- malformed? --------------------------> tree of groups alone
- *                                 \- extension headers? (IPv6) ----------> the same
+ *                                 \- fragment? extension headers? -------> the same
  *                                 \- UDP? --> tree of groups -> tree of ports -> tree of sources
  *                                 \- ESP? --> tree of groups -----------------> tree of sources
  *
@@ -20,7 +20,7 @@
 #define MCR_FILTER_INSTRUCTIONS_MAX 4096u
 /* Of a device whose packets have headers before the network header that nobody can tell the length of beforehand. */
 #define MCR_LINK_UNKNOWN UINT32_MAX
-/* Groups of malformed packets and of those with extension headers: beyond, groups between them are let through too. */
+/* Groups of malformed packets, fragments and extension headers: beyond, groups between them are let through too. */
 #define MCR_FILTER_ODD_GROUPS_MAX 64u
 /* Of which a wide program has room: each costs five instructions or more. */
 #define MCR_FILTER_WIDE_GROUPS_MAX 800u
@@ -36,8 +36,9 @@ struct mcr_filter_wish {
 	uint32_t rule_count;
 	uint32_t input; /* rules of other inputs are passed over */
 	/*
-	 * For a packet socket: what is malformed but shows the group of a rule passes too, to be counted, as does what
-	 * has extension headers, for the worker to look behind; sources do not count. Else exactly what the rules take.
+	 * For a packet socket: what is malformed but shows the group of a rule passes too, to be counted, as do
+	 * fragments, for the worker to put together, and what has extension headers, for it to look behind; sources do
+	 * not count. Else exactly what the rules take.
 	 */
 	uint32_t has_odd;
 	uint32_t link_bytes; /* before the network header, or MCR_LINK_UNKNOWN: a frame that is cut shows it by that */

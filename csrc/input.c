@@ -51,23 +51,26 @@ static const char *set_up_ring(int fd, uint32_t slot_count)
 	return NULL;
 }
 
+/*
+ * By hash, so that a flow stays with a worker: of addresses and ports, and of addresses alone with fragments, which so
+ * meet at one worker. Where there is but one, the hash need not be made: 3 % of the kernel's work for a datagram
+ * (2026-11, Linux 6.18).
+ */
 static const char *join_fanout(int fd, uint32_t *fanout)
 {
-	/* By hash, so that a flow stays with a worker. Where there is but one, the hash need not be made: 3 % of the
-	 * kernel's work for a datagram (2026-11, Linux 6.18).
-	 */
-	const int mode = *fanout == MCR_FANOUT_ALONE ? PACKET_FANOUT_CPU : PACKET_FANOUT_HASH;
-	const int is_first = *fanout == 0 || *fanout == MCR_FANOUT_ALONE;
-	int flags = PACKET_FANOUT_FLAG_DEFRAG | PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+	const int is_first = *fanout == 0;
+	int mode = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
 	int group[1];
 	socklen_t length = sizeof(group);
 
+	if (*fanout == MCR_FANOUT_ALONE)
+		return NULL;
 	/* The first socket has the kernel choose a number that nobody in this namespace uses: from 0 on, so that ours
 	 * are one more.
 	 */
 	if (is_first)
-		flags |= PACKET_FANOUT_FLAG_UNIQUEID;
-	group[0] = (int)((is_first ? 0 : *fanout - 1) | (uint32_t)(mode | flags) << 16);
+		mode |= PACKET_FANOUT_FLAG_UNIQUEID;
+	group[0] = (int)((is_first ? 0 : *fanout - 1) | (uint32_t)mode << 16);
 	if (set_option(fd, PACKET_FANOUT, group, sizeof(group)) < 0)
 		return "join the fanout group";
 	if (getsockopt(fd, SOL_PACKET, PACKET_FANOUT, group, &length) < 0)

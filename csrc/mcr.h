@@ -39,7 +39,7 @@ extern "C" {
 #include "diagnosis.h"
 
 /* Changes with any change to this file that a caller can see; checked when the library is loaded. */
-#define MCR_ABI_VERSION 2u
+#define MCR_ABI_VERSION 3u
 #define MCR_VERSION "0.1.0"
 
 /* ---- statistics: shared memory, 64-bit counters, one writer ---- */
@@ -341,9 +341,9 @@ MCR_API int32_t mcr_interfaces_drain(int32_t watch);
  * @fanout: 0 for the first worker: what stands for its group is written back, and given for the other workers'. Or
  * MCR_FANOUT_ALONE where there are no others.
  *
- * Allocates slot_count * MCR_SLOT_BYTES in the kernel. Receives nothing before mcr_input_filter(). Fragments arrive put
- * together; what the interface sends does not arrive. Needs CAP_NET_RAW; with CAP_NET_ADMIN, room for large frames
- * beyond net.core.rmem_max.
+ * Allocates slot_count * MCR_SLOT_BYTES in the kernel. Receives nothing before mcr_input_filter(). Fragments arrive as
+ * they are, those of a datagram at one worker; what the interface sends does not arrive. Needs CAP_NET_RAW; with
+ * CAP_NET_ADMIN, room for large frames beyond net.core.rmem_max.
  *
  * Return: descriptor; -EPERM without the capability; -ENODEV, -ENETDOWN: interface gone or down; -ENOMEM: slots;
  * -EINVAL: @slot_count is not a power of two within MCR_SLOTS_MIN and MCR_SLOTS_MAX.
@@ -354,10 +354,10 @@ MCR_API int32_t mcr_input_open(uint32_t interface, uint32_t slot_count, uint32_t
  * mcr_input_filter - let exactly the datagrams of these rules through to a packet socket, from now on.
  * @rules: those whose input is not @input are passed over.
  *
- * Replaces the filter in force in one step. Sources are left to the worker, and so is what is malformed but shows the
- * group of a rule: it is counted. Where the exact filter would be larger than the kernel takes (4096 instructions, 520
- * groups with a port of their own, 800 with the same), it widens to all ports of up to 800 stretches of groups, those
- * that lie next to each other first; no rule loses anything.
+ * Replaces the filter in force in one step. Sources are left to the worker, and so are fragments and what is malformed
+ * but shows the group of a rule: it is counted. Where the exact filter would be larger than the kernel takes (4096
+ * instructions, 520 groups with a port of their own, 800 with the same), it widens to all ports of up to 800 stretches
+ * of groups, those that lie next to each other first; no rule loses anything.
  *
  * Frames of a VLAN never pass: they belong to the VLAN's own interface. A tag of VLAN 0 is but a priority.
  *

@@ -241,11 +241,34 @@ static enum mcr_drop parse_ipv6(const uint8_t *packet, uint32_t length, int is_c
 	return parse_content(&content, 6, packet + 8, 32, is_checksummed, flow);
 }
 
+static int is_possible(const struct mcr_fragment *fragment, uint32_t header_bytes)
+{
+	return fragment->length > 0 && fragment->offset + fragment->length + header_bytes <= UINT16_MAX &&
+	       (fragment->is_last || fragment->length % 8 == 0);
+}
+
+static int parse_fragment_ipv4(const uint8_t *packet, uint32_t length, struct mcr_fragment *fragment)
+{
+	const uint32_t header_length = (packet[0] & 0xfu) * 4, total_length = read_be16(packet + 2);
+
+	if (header_length < IPV4_HEADER_BYTES || total_length > length || total_length < header_length)
+		return 0;
+	*fragment = (struct mcr_fragment){ .bytes = packet + header_length,
+					   .length = total_length - header_length,
+					   .offset = (read_be16(packet + 6) & 0x1fffu) * 8,
+					   .identification = read_be16(packet + 4),
+					   .protocol = packet[9],
+					   .is_last = (packet[6] & 0x20) == 0 };
+	return is_possible(fragment, IPV4_HEADER_BYTES);
+}
+
 int mcr_parse_fragment(const uint8_t *packet, uint32_t length, struct mcr_fragment *fragment)
 {
 	struct content content;
 	const uint8_t *header;
 
+	if (length >= IPV4_HEADER_BYTES && packet[0] >> 4 == 4)
+		return parse_fragment_ipv4(packet, length, fragment);
 	if (length < IPV6_HEADER_BYTES || read_be16(packet + 4) > length - IPV6_HEADER_BYTES)
 		return 0;
 	content = (struct content){ packet + IPV6_HEADER_BYTES, read_be16(packet + 4), packet[6] };
@@ -258,8 +281,8 @@ int mcr_parse_fragment(const uint8_t *packet, uint32_t length, struct mcr_fragme
 					   .identification = read_be32(header + 4),
 					   .protocol = header[0],
 					   .is_last = (header[3] & 1) == 0 };
-	return fragment->length > 0 && fragment->offset + fragment->length <= UINT16_MAX &&
-	       (fragment->is_last || fragment->length % 8 == 0);
+	/* The length of IPv6 leaves its own header out. */
+	return is_possible(fragment, 0);
 }
 
 enum mcr_drop mcr_parse_packet(const uint8_t *packet, uint32_t length, uint32_t version, int is_checksummed,

@@ -41,18 +41,18 @@ struct mcr_flow {
 enum mcr_drop mcr_parse_packet(const uint8_t *packet, uint32_t length, uint32_t version, int is_checksummed,
 			       struct mcr_flow *flow);
 
-/* A part of an IPv6 packet. */
+/* A part of an IP packet. */
 struct mcr_fragment {
 	const uint8_t *bytes;
 	uint32_t length;
-	uint32_t offset; /* in what the fragments make together; a multiple of 8 */
+	uint32_t offset; /* in what the fragments make together, which is no header of IP; a multiple of 8 */
 	uint32_t identification;
 	uint32_t protocol; /* what they make together; of the first one it counts */
 	int is_last;
 };
 
 /*
- * Takes apart an IPv6 packet for which mcr_parse_packet() says MCR_DROP_FRAGMENT. Return: 0 when it cannot be part of
+ * Takes apart a packet for which mcr_parse_packet() says MCR_DROP_FRAGMENT. Return: 0 when it cannot be part of
  * anything: it would end beyond the longest packet, is empty, or not the last and of a length that is no multiple of 8.
  */
 int mcr_parse_fragment(const uint8_t *packet, uint32_t length, struct mcr_fragment *fragment);

@@ -1,6 +1,9 @@
 /*
- * reassembly.h - puts the fragments of IPv6 packets together. The kernel does that for IPv4 before a packet socket sees
- * them (PACKET_FANOUT_FLAG_DEFRAG), and for IPv6 not. Pure: owns its buffers, knows neither rings nor clocks.
+ * reassembly.h - puts the fragments of packets together. Pure: owns its buffers, knows neither rings nor clocks.
+ *
+ * It is not left to the kernel, which does it for IPv4 only and for all fanout groups of a network namespace as if they
+ * were one (PACKET_FANOUT_FLAG_DEFRAG): a datagram gets to the first of the sockets that see its frames and to no
+ * other, of those of a bridge and its port, a VLAN and its trunk, a worker and a trace (2026-11, Linux 6.18).
  *
  * Who owns a buffer when:
  *
@@ -36,12 +39,13 @@ enum mcr_reassembly_state {
 
 struct mcr_reassembly {
 	uint32_t state; /* enum mcr_reassembly_state */
+	uint32_t version; /* of IP */
 	uint32_t input;
 	uint32_t identification;
 	uint32_t total; /* bytes of all fragments; 0: the last one has not come */
 	uint32_t furthest; /* where the furthest fragment so far ends */
 	uint32_t received; /* bytes */
-	uint8_t addresses[32]; /* source, destination */
+	uint8_t key[32]; /* source and destination; with IPv4 and protocol */
 	uint64_t since_ns;
 	uint64_t blocks[(MCR_REASSEMBLY_BLOCKS + 63u) / 64u]; /* a bit for each that is there */
 	uint8_t packet[MCR_IPV6_HEADER_BYTES + MCR_REASSEMBLY_BYTES];
@@ -55,10 +59,10 @@ struct mcr_reassembler {
 
 /**
  * mcr_reassembly_take - take a packet for which mcr_parse_packet() says MCR_DROP_FRAGMENT.
- * @packet: IPv6, of @length bytes. Copied.
+ * @packet: of @length bytes. Copied.
  * @now_ns: of a clock that only goes forward.
- * @whole: where the packet is that it completes: its IPv6 header, without extension headers before the fragment header,
- * and what the fragments had. Valid until the next call.
+ * @whole: where the packet is that it completes: the IP header of its first fragment, without options or the extension
+ * headers before the fragment header, and what the fragments had. Valid until the next call.
  *
  * Return: bytes at @whole; 0 when more fragments are wanted, or the datagram was given up (lost).
  */

@@ -193,8 +193,8 @@ static int take_credit(struct mcr_worker *worker, const struct mcr_route *route,
 }
 
 /*
- * Takes a fragment of an IPv6 packet. Return: 1 with @frame the packet that it completes, which stays until the next
- * one is; 0 when there is none.
+ * Takes a fragment. Return: 1 with @frame the packet that it completes, which stays until the next one is; 0 when there
+ * is none.
  */
 static int put_together(struct mcr_worker *worker, uint32_t input, struct mcr_frame *frame)
 {
@@ -222,11 +222,11 @@ static int take_frame(struct mcr_worker *worker, uint32_t input, struct mcr_fram
 	if (frame->segment_bytes)
 		stat_add(&worker->stats->worker.superframes, 1);
 	reason = mcr_parse_packet(frame->packet, frame->length, frame->version, is_checksummed, &flow);
-	if (unlikely(reason == MCR_DROP_FRAGMENT) && frame->version == 6) {
+	if (unlikely(reason == MCR_DROP_FRAGMENT)) {
 		if (!put_together(worker, input, frame))
 			return 0;
 		is_put_together = 1;
-		reason = mcr_parse_packet(frame->packet, frame->length, 6, 0, &flow);
+		reason = mcr_parse_packet(frame->packet, frame->length, frame->version, 0, &flow);
 	}
 	if (unlikely(reason != MCR_DROP_COUNT))
 		goto drop;

@@ -69,7 +69,8 @@ export const MCR_FRAME_HEADER_BYTES = 62;
 export const MCR_INTERFACE_ADDRESSES_MAX = 16;
 export const MCR_INTERFACE_NAME_BYTES = 16;
 export const MCR_NO_VLAN = 4294967295;
-export const MCR_ABI_VERSION = 2;
+export const MCR_CAPTURE_MEMORY_BYTES = 5242880;
+export const MCR_ABI_VERSION = 3;
 export const MCR_VERSION = "0.1.0";
 export const MCR_PROTOCOL_UDP = 17;
 export const MCR_PROTOCOL_ESP = 50;
@@ -334,7 +335,7 @@ export const symbols = {
   mcr_link_get: { parameters: ["u32", "buffer"], result: "i32" },
   mcr_clock_is_synchronized: { parameters: [], result: "i32" },
   mcr_capture_open: { parameters: ["u32", "buffer", "u32"], result: "i32" },
-  mcr_capture_read: { parameters: ["i32", "buffer", "buffer", "u32"], result: "i32" },
+  mcr_capture_read: { parameters: ["i32", "buffer", "buffer", "buffer", "u32"], result: "i32" },
   mcr_abi_version: { parameters: [], result: "u32" },
   mcr_version: { parameters: [], result: "pointer" },
   mcr_error: { parameters: [], result: "pointer" },

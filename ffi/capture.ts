@@ -47,15 +47,18 @@ export interface Captured {
 export class Capture extends Descriptor {
   readonly #record = new Uint8Array(abi.mcr_captured.sizeof);
   readonly #frame = new Uint8Array(FRAME_BYTES_MAX);
+  readonly #memory = new Uint8Array(abi.MCR_CAPTURE_MEMORY_BYTES);
 
   /** Also takes what is sent to `port` of other groups, unless that is 0. The group is a checked address. */
   constructor(interfaceIndex: number, group: string, port: number) {
     super(check(native.mcr_capture_open(interfaceIndex, addressBytes(group), port)));
   }
 
-  /** The next frame, a copy; undefined when none waits. */
+  /** The next frame, or datagram of several that are its fragments, a copy; undefined when none waits. */
   read(): Captured | undefined {
-    const found = check(native.mcr_capture_read(this.fd, this.#record, this.#frame, FRAME_BYTES_MAX));
+    const found = check(
+      native.mcr_capture_read(this.fd, this.#memory, this.#record, this.#frame, FRAME_BYTES_MAX),
+    );
     return found === 1 ? readRecord(this.#record, this.#frame) : undefined;
   }
 }

@@ -7,6 +7,7 @@ import { send } from "./traffic.ts";
 import { connect, type TracedDatagram, type TraceEnd, type TraceEvent } from "../../mod.ts";
 
 const RULE: RuleWords = { in: "in0", group: "239.1.1.1", port: 5001, outputs: ["239.2.2.2:6000:out0"] };
+const RULE_6: RuleWords = { ...RULE, group: "ff3e::1:1" };
 const STREAM = { group: "239.1.1.1", port: 5001, count: 3, rate: 1000 };
 
 /** Traces while `body` makes traffic: what was told, and the exit status. */
@@ -42,6 +43,24 @@ testRelay("a datagram that is relayed passes every step, and the trace says so",
   deepStrictEqual([name, source, rule], ["in0", "10.1.0.1", "239.1.1.1:5001:in0"]);
   strictEqual((await relay.supervisor.stats()).totals.relayed, 3);
 });
+
+for (const [family, rule, group] of [["IPv4", RULE, "239.1.1.1"], ["IPv6", RULE_6, "ff3e::1:1"]] as const) {
+  testRelay(
+    `fragments of ${family} are traced as the datagrams they make, and take nothing from the relay`,
+    {},
+    async (relay) => {
+      await relay.supervisor.add(rule);
+      const source = group.includes(":") ? "fd00:1::1" : "10.1.0.1";
+      const stream = { ...STREAM, group, source, size: 1000, fragment: 400 };
+      const place = group.includes(":") ? `[${group}]:5001` : `${group}:5001`;
+      const { datagrams } = await traced(relay, [place], () => send(relay.network, stream));
+      deepStrictEqual([onlyFate(datagrams), datagrams.length], [["relayed", "-"], 3]);
+      match(datagrams[0]!.steps[0]!.text, /, 1000 bytes of payload$/);
+      const { relayed, drops } = (await relay.supervisor.stats()).totals;
+      deepStrictEqual({ relayed, drops }, { relayed: 3, drops: {} });
+    },
+  );
+}
 
 testRelay("a rule for another port is named", {}, async (relay) => {
   await relay.supervisor.add({ ...RULE, port: 5002 });

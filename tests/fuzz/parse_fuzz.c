@@ -14,6 +14,7 @@
 #include "filter.h"
 #include "model.h"
 #include "parse.h"
+#include "reassembly.h"
 #include "route.h"
 #include "rule_model.h"
 
@@ -23,6 +24,7 @@
 static struct rule_set set;
 static const struct mcr_table *table;
 static struct mcr_filter filter, exclusive;
+static struct mcr_reassembler reassembler;
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t size_max);
 int LLVMFuzzerInitialize(int *argument_count, char ***arguments);
@@ -117,6 +119,18 @@ static void check_filters(const uint8_t *packet, uint32_t length, uint32_t versi
 	CHECK(taken == 0 || found >= 0);
 }
 
+/* Alone it makes nothing, or no fragment would have been seen. */
+static void check_fragment(const uint8_t *packet, uint32_t length)
+{
+	const uint8_t *whole;
+
+	CHECK(mcr_reassembly_take(&reassembler, 0, packet, length, 0, &whole) == 0);
+	CHECK(reassembler.active_count + reassembler.lost == 1);
+	mcr_reassembly_expire(&reassembler, MCR_REASSEMBLY_AGE_NS);
+	CHECK(reassembler.active_count == 0 && reassembler.lost == 1);
+	reassembler.lost = 0;
+}
+
 static void check_packet(const uint8_t *packet, uint32_t length, uint32_t version)
 {
 	struct mcr_flow flow, unchecked;
@@ -129,6 +143,8 @@ static void check_packet(const uint8_t *packet, uint32_t length, uint32_t versio
 	CHECK(mcr_parse_header_bytes(packet, length, version) >= (version == 4 ? 28u : 48u));
 	if (trusting == MCR_DROP_COUNT)
 		check_flow(packet, length, version, &unchecked);
+	if (reason == MCR_DROP_FRAGMENT)
+		check_fragment(packet, length);
 	if (reason != MCR_DROP_COUNT)
 		return;
 	check_flow(packet, length, version, &flow);

@@ -33,7 +33,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   egress: ["parse", "raw_frame", "route", "uring", "varying"],
   // The control plane's side of it.
   absorber: [],
-  capture: ["filter", "parse"],
+  capture: ["filter", "parse", "reassembly"],
   channel: [],
   control_socket: [],
   exclusive: ["filter"],

@@ -1,4 +1,4 @@
-/* Fragments of IPv6 put together: in any order, at most once, never of what contradicts itself. */
+/* Fragments put together: in any order, at most once, never of what contradicts itself. */
 #include "check.h"
 
 #include <stdlib.h>
@@ -170,10 +170,81 @@ static void what_does_not_come_in_time_counts_once(void)
 	free(all);
 }
 
+#define IPV4_PAYLOAD 3000u
+
+/* Bytes @offset to @end of what an IPv4 packet has behind its header, in a fragment with options. */
+static uint32_t make_fragment_ipv4(const uint8_t *from, uint32_t offset, uint32_t end, bool is_last)
+{
+	const uint32_t length = 28 + end - offset;
+
+	memcpy(packet, from, 20);
+	memset(packet + 20, 1, 8);
+	packet[0] = 0x47;
+	packet[2] = (uint8_t)(length >> 8);
+	packet[3] = (uint8_t)length;
+	packet[6] = (uint8_t)((is_last ? 0 : 0x20) | offset >> 11);
+	packet[7] = (uint8_t)(offset >> 3);
+	memcpy(packet + 28, from + 20 + offset, end - offset);
+	model_packet_seal_header(packet);
+	return length;
+}
+
+static void fragments_of_ipv4_make_the_packet_that_was_cut(void)
+{
+	const struct model_packet of = { .source = 0x0a000001, .group = 0xef010101, .port = 5000, .payload = content,
+					 .payload_length = IPV4_PAYLOAD };
+	static uint8_t from[20 + 8 + IPV4_PAYLOAD];
+	struct mcr_reassembler *all = make_reassembler();
+	const uint32_t bytes = model_packet_write(&of, from) - 20;
+
+	for (uint32_t cut = 8; cut < bytes; cut += 328) {
+		const uint8_t *whole = NULL;
+		struct mcr_flow flow;
+		uint32_t length;
+
+		/* The other protocol's is another datagram, and so is IPv6's of the same number. */
+		from[4] = (uint8_t)cut;
+		length = make_fragment_ipv4(from, 0, cut, false);
+		packet[9] = MCR_PROTOCOL_ESP;
+		CHECK(take(all, 1, length, 0) == 0);
+		CHECK(take(all, 1, make_fragment(cut << 8, 0, 64, false, 0), 0) == 0);
+		CHECK(take(all, 1, make_fragment_ipv4(from, cut, bytes, true), 0) == 0);
+		length = make_fragment_ipv4(from, 0, cut, false);
+		CHECK(mcr_parse_packet(packet, length, 4, 0, &flow) == MCR_DROP_FRAGMENT);
+		length = mcr_reassembly_take(all, 1, packet, length, 0, &whole);
+		if (!CHECK(length == 20 + bytes))
+			break;
+		CHECK(mcr_parse_packet(whole, length, 4, 0, &flow) == MCR_DROP_COUNT);
+		CHECK(flow.port == 5000 && flow.payload_length == IPV4_PAYLOAD && flow.ttl == from[8]);
+		CHECK(memcmp(flow.payload, content, IPV4_PAYLOAD) == 0);
+	}
+	CHECK(all->lost == 0);
+	free(all);
+}
+
+/* With its header a packet has 65,535 bytes at most. */
+static void fragments_of_ipv4_beyond_the_longest_packet_are_given_up(void)
+{
+	static uint8_t from[20 + 65536];
+	struct mcr_reassembler *all = make_reassembler();
+	const uint8_t *whole = NULL;
+
+	from[0] = 0x45;
+	CHECK(take(all, 1, make_fragment_ipv4(from, 65512, 65516, true), 0) == 0 && all->lost == 1);
+	CHECK(take(all, 1, make_fragment_ipv4(from, 65512, 65515, true), 0) == 0 && all->lost == 1);
+	for (uint32_t offset = 0; offset < 65512; offset += 8)
+		CHECK((take(all, 1, make_fragment_ipv4(from, offset, offset + 8, false), 0) > 0) == (offset == 65504));
+	CHECK(mcr_reassembly_take(all, 1, packet, make_fragment_ipv4(from, 8, 8, true), 0, &whole) == 0);
+	CHECK(all->lost == 2);
+	free(all);
+}
+
 void mcr_reassembly_tests(void)
 {
 	RUN(any_order_makes_the_packet_once);
 	RUN(what_differs_is_put_together_apart);
 	RUN(contradictions_are_given_up_once);
 	RUN(what_does_not_come_in_time_counts_once);
+	RUN(fragments_of_ipv4_make_the_packet_that_was_cut);
+	RUN(fragments_of_ipv4_beyond_the_longest_packet_are_given_up);
 }

@@ -138,6 +138,11 @@ const BRIDGES: readonly Case[] = [
     flows: [{}, { rule: 1, stream: { count: 500 } }],
     ears: [{}, {}],
   }),
+  on("fragments on a bridge and its port, each with a rule", bridge("br0", "in0"), {
+    rules: [between("in0", "out0"), rule({ interface: "br0", group: "239.1.1.2" }, { group: "239.2.2.3" })],
+    flows: [{ stream: { fragment: 400 } }, { rule: 1, stream: { count: 500, fragment: 400 } }],
+    ears: [{}, {}],
+  }),
   on("a bridge as output", [
     ...bridge("br1", "out0"),
     inRelay("addr add 10.8.0.2/24 dev br1", "addr flush dev br1"),

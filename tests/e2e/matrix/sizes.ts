@@ -87,12 +87,12 @@ export const FRAGMENTS: readonly Case[] = [
   }),
   passes("datagrams without their last fragment, and whole ones between", {
     rules: [rule()],
-    flows: [{ stream: { fragment: 400, corrupt: "fragment-missing", corruptEvery: 10 }, broken: null }],
+    flows: [{ stream: { fragment: 400, corrupt: "fragment-missing", corruptEvery: 10 }, broken: "fragment" }],
     ears: [{}],
   }),
   passes("datagrams whose fragments overlap, and whole ones between", {
     rules: [rule()],
-    flows: [{ stream: { fragment: 400, corrupt: "fragment-overlap", corruptEvery: 10 }, broken: null }],
+    flows: [{ stream: { fragment: 400, corrupt: "fragment-overlap", corruptEvery: 10 }, broken: "fragment" }],
     ears: [{}],
   }),
 ];
