@@ -293,27 +293,38 @@ static uint32_t relay_batch(struct mcr_worker *worker, uint32_t input)
 	return count;
 }
 
+/* Of a frame that is larger than its slot the rest is gone: zeros stand in for it, in which no header goes on. */
+static void fill_up(struct mcr_worker *worker, struct mcr_frame *frame)
+{
+	const uint32_t room = sizeof(worker->large_frame);
+	const uint32_t length = frame->wire_length < room ? frame->wire_length : room;
+
+	memcpy(worker->large_frame, frame->packet, frame->length);
+	memset(worker->large_frame + frame->length, 0, length - frame->length);
+	frame->packet = worker->large_frame;
+	frame->length = length;
+}
+
 /*
- * Counts a slot that a predecessor sent but did not come to count. Its payload may be gone; its headers are not. What
- * was beyond a rate only the predecessor knew: it counts as relayed.
+ * Counts a slot that a predecessor sent but did not come to count. Fragments are put together once more: they may be
+ * those of a datagram of which the last are still to come. What was beyond a rate only the predecessor knew: it counts
+ * as relayed.
  */
 static void count_leftover(struct mcr_worker *worker, uint32_t input, struct mcr_frame *frame)
 {
+	const int is_cut = frame->length < frame->wire_length;
 	const struct mcr_route *route = NULL;
-	int is_gathered = 0;
 	struct mcr_flow flow;
 	enum mcr_drop reason;
 
-	/* Headers are looked for in all that was on the wire: not in the next slot, or beyond the ring. */
-	if (frame->length < frame->wire_length)
-		frame->packet = memcpy(worker->large_frame, frame->packet, frame->length);
 	mcr_egress_begin(&worker->egress);
-	reason = mcr_parse_packet(frame->packet, frame->wire_length, frame->version, 1, &flow);
-	/* Fragments that are not complete with those of the predecessor may be so with those to come. */
-	if (reason == MCR_DROP_FRAGMENT && frame->version == 6) {
-		is_gathered = !put_together(worker, input, frame);
-		if (!is_gathered)
-			reason = mcr_parse_packet(frame->packet, frame->length, 6, 1, &flow);
+	if (is_cut)
+		fill_up(worker, frame);
+	reason = mcr_parse_packet(frame->packet, frame->length, frame->version, 1, &flow);
+	if (reason == MCR_DROP_FRAGMENT && !is_cut) {
+		if (!put_together(worker, input, frame))
+			goto account;
+		reason = mcr_parse_packet(frame->packet, frame->length, frame->version, 1, &flow);
 	}
 	if (reason == MCR_DROP_COUNT)
 		route = mcr_route_find(worker->table, input, &flow, &reason);
@@ -322,8 +333,9 @@ static void count_leftover(struct mcr_worker *worker, uint32_t input, struct mcr
 				   mcr_segment_count(flow.payload_length, frame->segment_bytes), flow.payload_length);
 	else if (route)
 		mcr_egress_add(&worker->egress, route, &flow, frame->segment_bytes, frame->time_ns);
-	else if (!is_gathered)
+	else
 		mcr_egress_drop(&worker->egress, reason, unread_count(frame));
+account:
 	mcr_egress_account(&worker->egress, clock_ns(CLOCK_REALTIME));
 	stat_add(&worker->stats->rings[input].frames, 1);
 }

@@ -177,11 +177,24 @@ static bool move_over_leftovers_at_the_end(void)
 	       relay_hears(&relay, 9, 81, 100) && relay_hears_nothing(&relay) && identities_hold(&relay, 90);
 }
 
+/* 30 datagrams in three fragments each: the predecessor had two of them, and a fragment of the third. */
+static bool move_over_fragments(void)
+{
+	struct relay relay;
+
+	return relay_open(&relay) && CHECK(wire_set_mtu(1500)) && relay_send(&relay, 0, 30, 4000, false) &&
+	       note_as_sent(&relay, 7, 0) && relay_start(&relay) && relay_hears(&relay, 2, 28, 4000) &&
+	       CHECK(relay_stop(&relay) == 0) && relay_hears_nothing(&relay) &&
+	       CHECK(relay.stats->worker.recovered == 7) && CHECK(relay.stats->worker.relayed == 30) &&
+	       identities_hold(&relay, 30);
+}
+
 static void leftovers_are_counted_once_and_not_sent(void)
 {
 	relay_run(move_over_leftovers);
 	relay_run(move_over_counted_leftovers);
 	relay_run(move_over_leftovers_at_the_end);
+	relay_run(move_over_fragments);
 }
 
 /* A datagram of IPv6 in three frames, all zeros, for the relay's one rule. */
