@@ -120,7 +120,7 @@ struct mcr_stats {
  * source prefix.
  *
  * What is beyond a rate is not relayed. A pause saves up what the rate allows in 100 ms, but at least one superframe
- * (64 datagrams, 64 KiB).
+ * (128 datagrams, 64 KiB).
  */
 struct mcr_rule {
 	uint8_t group[16]; /* destination: the address, or the first of a range, its other bits 0; unicast too */

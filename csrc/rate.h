@@ -10,8 +10,8 @@
 
 #include <stdint.h>
 
-/* The largest superframe: what the kernel puts together, and what an IP packet holds. */
-#define MCR_RATE_DATAGRAMS_MIN 64u
+/* The largest superframe: what a sender may hand to the kernel (UDP_MAX_SEGMENTS), and what an IP packet holds. */
+#define MCR_RATE_DATAGRAMS_MIN 128u
 #define MCR_RATE_BITS_MIN (65536u * 8u)
 
 /* All 0 before the first use: then the buckets are full. Credit is in millionths of a datagram or bit. */

@@ -207,7 +207,7 @@ for (const how of ["drop", "relay"] as const) {
 }
 
 /** A rate, in datagrams a second, and what a pause saves up at it. */
-const FUSE = 1_000, SAVED = 100;
+const FUSE = 1_000, SAVED = 128;
 
 /** Sends far more than a fuse lets through, and waits until the relay has counted it: how many were cut. */
 async function storm({ network, supervisor }: Relay, stream: Omit<Stream, "count">): Promise<number> {

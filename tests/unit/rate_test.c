@@ -44,8 +44,8 @@ static void check_rate(uint64_t datagrams_max, uint64_t bits_max, uint64_t burst
 static void rate_is_what_passes(void)
 {
 	check_rate(2000, 0, 200, 100);
-	check_rate(333, 0, 64, 100);
-	check_rate(1, 0, 64, 100);
+	check_rate(333, 0, 128, 100);
+	check_rate(1, 0, 128, 100);
 	check_rate(100000, 0, 10000, 3);
 	check_rate(0, 12345000, 1234, 20);
 	check_rate(0, 1000000, 524, 20);
@@ -72,14 +72,14 @@ static void superframe_passes_whole_or_not_at_all(void)
 	const struct mcr_rate_limit slow = { 10, 0 }, narrow = { 0, 8 };
 	struct mcr_rate rate = { 0 };
 
-	CHECK(pass(&rate, slow, 1000000, 60, 0));
+	CHECK(pass(&rate, slow, 1000000, 124, 0));
 	CHECK(!pass(&rate, slow, 1000000, 5, 0));
 	CHECK(pass(&rate, slow, 1000000, 4, 0));
 	CHECK(!pass(&rate, slow, 1099999, 1, 0));
 	CHECK(pass(&rate, slow, 1100000, 1, 0));
 	/* Slow as it is, the least that fits a bucket comes together again. */
-	CHECK(!pass(&rate, slow, 7499999, 64, 0));
-	CHECK(pass(&rate, slow, 7500000, 64, 0));
+	CHECK(!pass(&rate, slow, 13899999, 128, 0));
+	CHECK(pass(&rate, slow, 13900000, 128, 0));
 	rate = (struct mcr_rate){ 0 };
 	CHECK(pass(&rate, narrow, 1000000, 45, 65507));
 	CHECK(!pass(&rate, narrow, 1000000, 1, 30));
@@ -88,12 +88,12 @@ static void superframe_passes_whole_or_not_at_all(void)
 
 static void both_limits_hold_and_a_refusal_costs_nothing(void)
 {
-	const struct mcr_rate_limit limit = { 1000, 8000000 };
+	const struct mcr_rate_limit limit = { 2000, 8000000 };
 	struct mcr_rate rate = { 0 };
 
-	CHECK(!pass(&rate, limit, 1000000, 101, 0));
+	CHECK(!pass(&rate, limit, 1000000, 201, 0));
 	CHECK(!pass(&rate, limit, 1000000, 1, 100001));
-	CHECK(pass(&rate, limit, 1000000, 100, 100000));
+	CHECK(pass(&rate, limit, 1000000, 200, 100000));
 	CHECK(!pass(&rate, limit, 1000000, 1, 0));
 	/* Beyond what any interface carries. */
 	rate = (struct mcr_rate){ 0 };

@@ -61,12 +61,13 @@ static bool refuse_a_storm(void)
 	struct setting setting = make_setting();
 	struct relay relay;
 
-	/* A bucket of 64, and a second for each one more. */
+	/* A bucket of 128, and a second for each one more. */
 	setting.rule.datagrams_max = 1;
 	return relay_open(&relay) && start(&relay, &setting) && relay_send(&relay, 0, 50, 100, true) &&
-	       relay_send(&relay, 50, 40, 100, true) && relay_send(&relay, 50, 30, 100, false) &&
-	       relay_hears(&relay, 0, 64, 100) && CHECK(relay_stop(&relay) == 0) && relay_hears_nothing(&relay) &&
-	       rule_counts(&relay, 64, MCR_DROP_MAX_RATE, 56, 100);
+	       relay_send(&relay, 50, 64, 100, true) && relay_send(&relay, 114, 40, 100, true) &&
+	       relay_send(&relay, 114, 30, 100, false) && relay_hears(&relay, 0, 128, 100) &&
+	       CHECK(relay_stop(&relay) == 0) && relay_hears_nothing(&relay) &&
+	       rule_counts(&relay, 128, MCR_DROP_MAX_RATE, 56, 100);
 }
 
 static bool refuse_a_storm_of_all_rules(void)
@@ -109,14 +110,14 @@ static bool begin_anew_with_another_rule(void)
 	struct relay relay;
 
 	setting.rule.datagrams_max = 1;
-	if (!relay_open(&relay) || !start(&relay, &setting) || !relay_send(&relay, 0, 100, 100, false) ||
-	    !rule_has(&relay, 100) || !relay_hears(&relay, 0, 64, 100))
+	if (!relay_open(&relay) || !start(&relay, &setting) || !relay_send(&relay, 0, 164, 100, false) ||
+	    !rule_has(&relay, 164) || !relay_hears(&relay, 0, 128, 100))
 		return false;
 	/* The same rule goes on without credit; the next one that has its slot begins with a full bucket. */
-	return replace_table(&relay, &setting, 1) && relay_send(&relay, 100, 50, 100, false) &&
-	       rule_has(&relay, 150) && replace_table(&relay, &setting, 0) && replace_table(&relay, &setting, 1) &&
-	       relay_send(&relay, 200, 100, 100, false) && rule_has(&relay, 250) &&
-	       relay_hears(&relay, 200, 64, 100) && CHECK(relay_stop(&relay) == 0) && relay_hears_nothing(&relay) &&
+	return replace_table(&relay, &setting, 1) && relay_send(&relay, 200, 50, 100, false) &&
+	       rule_has(&relay, 214) && replace_table(&relay, &setting, 0) && replace_table(&relay, &setting, 1) &&
+	       relay_send(&relay, 300, 164, 100, false) && rule_has(&relay, 378) &&
+	       relay_hears(&relay, 300, 128, 100) && CHECK(relay_stop(&relay) == 0) && relay_hears_nothing(&relay) &&
 	       CHECK(relay.stats->rules[0].drops[MCR_DROP_MAX_RATE] == 36 + 50 + 36);
 }
 
