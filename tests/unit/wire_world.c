@@ -139,6 +139,7 @@ bool wire_open_output(struct wire *wire, uint32_t socket, const struct mcr_outpu
 	    !CHECK(mcr_output_sender(wire->world.senders[socket], &sender) == 0))
 		return false;
 	wire->sources[socket] = sender.port;
+	wire->is_ipv4[socket] = address_is_ipv4(options->address);
 	return CHECK(mcr_uring_set_files(&wire->world.ring, MCR_FILE_OUTPUTS + socket, &wire->world.senders[socket],
 					 1) == 0);
 }
@@ -172,6 +173,16 @@ static uint32_t take_ipv6_apart(const uint8_t *bytes, struct wire_packet *packet
 	return 40;
 }
 
+static bool is_sent_by(const struct wire_packet *packet, uint32_t port, bool is_ipv4)
+{
+	return packet->from_port == port && address_is_ipv4(packet->from) == is_ipv4;
+}
+
+bool wire_is_from(const struct wire *wire, const struct wire_packet *packet, uint32_t socket)
+{
+	return is_sent_by(packet, wire->sources[socket], wire->is_ipv4[socket]);
+}
+
 bool wire_next(struct wire *wire, struct wire_packet *packet)
 {
 	static uint8_t bytes[1 << 17];
@@ -195,7 +206,7 @@ bool wire_next(struct wire *wire, struct wire_packet *packet)
 			packet->length -= 8;
 			packet->payload += 8;
 		}
-		if (packet->from_port == wire->marker_port) {
+		if (is_sent_by(packet, wire->marker_port, true)) {
 			wire->is_marked = false;
 			return false;
 		}

@@ -16,6 +16,7 @@ struct wire {
 	uint32_t marker_port;
 	bool is_marked;
 	uint32_t sources[SOCKETS]; /* port that each output sends from; 0: ESP, or none */
+	bool is_ipv4[SOCKETS];
 };
 
 /* What was on the wire: UDP or ESP, segments apart. */
@@ -44,6 +45,9 @@ bool wire_open_output(struct wire *wire, uint32_t socket, const struct mcr_outpu
  * the end before more is sent: a packet may be late, so the end is what is sent when the reading begins.
  */
 bool wire_next(struct wire *wire, struct wire_packet *packet);
+
+/* Whether an output sent a packet. Its port alone does not tell: sockets of the two families may have the same. */
+bool wire_is_from(const struct wire *wire, const struct wire_packet *packet, uint32_t socket);
 
 /* Sets the MTU of the loopback. */
 bool wire_set_mtu(uint32_t bytes);
